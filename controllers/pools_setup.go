@@ -13,8 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// doubtDelay spreads the reads of a Secret over the replicas after the server has refused the
-// password to all of them.
+// doubtDelay spreads the reads of a Secret over the replicas after the database has become unusable
+// for all of them.
 const doubtDelay = 500 * time.Millisecond
 
 func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {

@@ -90,7 +90,7 @@ const (
 	CertificateNotTrustedReason = "CertificateNotTrusted"
 
 	// AuthenticationFailedReason: the server refuses user or password. The Secret is read again at
-	// once.
+	// once, and every few seconds while this lasts.
 	AuthenticationFailedReason = "AuthenticationFailed"
 
 	// PermissionDeniedReason: the user may connect, and lacks a right that the operator needs.

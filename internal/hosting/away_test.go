@@ -49,6 +49,31 @@ func TestStateSaysSinceWhenADatabaseIsAway(t *testing.T) {
 	})
 }
 
+// While the circuit is open, the database is pinged each second, and each ping may be a refused
+// login.
+func TestSecretIsReadAgainOnceEachTimeThatADatabaseBecomesUnusable(t *testing.T) {
+	refusedPassword := &pgconn.PgError{Code: "28P01"}
+	h := newHost(NewRegistry(Options{}), types.NamespacedName{Namespace: "growth", Name: "shop"})
+	doubts := func(when string, outcome error, want int) {
+		t.Helper()
+		got := 0
+		for range 100 {
+			h.observe(outcome)
+			got += len(h.registry.doubted.Drain())
+		}
+		if got != want {
+			t.Errorf("%s: %d doubts, want %d", when, got, want)
+		}
+	}
+	doubts("while it answers", nil, 0)
+	doubts("while it refuses the password", refusedPassword, 1)
+	doubts("once it answers again", nil, 0)
+	doubts("while it is gone", &pgconn.PgError{Code: "57P01"}, 1)
+	doubts("while it refuses the password when it is back", refusedPassword, 0)
+	h.configure(Config{Source: Source{UID: "another"}})
+	doubts("while it refuses other settings", refusedPassword, 1)
+}
+
 // The host may connect under new settings as soon as it can read them.
 func TestNewSettingsCountAsConnectingOnceTheyCanBeRead(t *testing.T) {
 	h := newHost(NewRegistry(Options{}), types.NamespacedName{Namespace: "growth", Name: "shop"})

@@ -119,8 +119,8 @@ func (r *Registry) startAdded(ctx context.Context, hosts *sync.WaitGroup) {
 // Changes feeds the names of hosts whose State has changed.
 func (r *Registry) Changes() *Feed { return r.changes }
 
-// Doubted feeds the names of hosts whose settings may be out of date: the server has refused the
-// user or password (SQLSTATE class 28), or the database has become unusable for another reason.
+// Doubted feeds the names of hosts whose settings may be out of date, since their database has
+// become unusable: each name once, until the database can be used again or has other settings.
 func (r *Registry) Doubted() *Feed { return r.doubted }
 
 // Ensure has the database hosted as config says. It returns at once: the host connects in its own

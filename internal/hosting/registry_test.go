@@ -128,7 +128,7 @@ func TestEngineEndsWhenTheSchemaHasAnotherOwner(t *testing.T) {
 	w.awaitPhase(hosting.Connected)
 }
 
-func TestRefusedPasswordIsReadAgainAtOnce(t *testing.T) {
+func TestSecretIsReadAgainAtTheFirstOfManyRefusedLogins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Ensure(shop, w.config(func(c *hosting.Config) {
@@ -145,6 +145,11 @@ func TestRefusedPasswordIsReadAgainAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff([]types.NamespacedName{shop}, w.Doubted().Drain()); diff != "" {
 		t.Error(diff)
+	}
+	more := w.proxy.Accepted() + 4
+	w.await("refused again and again", func(hosting.State) bool { return w.proxy.Accepted() >= more })
+	if doubted := w.Doubted().Drain(); len(doubted) > 0 {
+		t.Error("the Secret is read again at a further refusal")
 	}
 }
 

@@ -118,15 +118,15 @@ func (h *host) observe(err error) {
 	h.change(func(c *condition) { c.outage = nil })
 }
 
-// cut opens the circuit. The cause may be outdated settings, so the Secret is read again: when the
-// circuit was closed until now, and each time that the password is refused.
+// cut opens the circuit. The cause may be outdated settings, so the Secret is read again if the
+// circuit was closed until now. While it stays open, the reader of Secrets comes back by itself.
 func (h *host) cut(err error) {
-	doubted := postgres.Classify(err) == postgres.ClassAuthenticationFailed
+	opened := false
 	h.change(func(c *condition) {
-		doubted = doubted || c.outage == nil
+		opened = c.outage == nil
 		c.outage = err
 	})
-	if doubted {
+	if opened {
 		h.registry.doubted.Add(h.name)
 	}
 }
