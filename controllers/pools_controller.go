@@ -105,7 +105,7 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 	}
 	if _, err := postgres.ParseConfig(config.URI, config.TLS); err != nil {
 		field := uriField
-		if errors.Is(err, postgres.ErrNoCertificate) || errors.Is(err, postgres.ErrLargeAuthority) {
+		if _, ok := errors.AsType[*postgres.AuthorityError](err); ok {
 			field, ref.Name, ref.Key = "spec.tls.caSecretRef", adb.Spec.TLS.CASecretRef.Name, adb.Spec.TLS.CASecretRef.Key
 		}
 		return postgres.Config{}, &settingsError{

@@ -53,10 +53,11 @@ func openPool(ctx context.Context, options options, trusting func() *pgxpool.Con
 	}
 	if trusting != nil {
 		// Each new connection trusts the authorities of the file as it is then.
-		config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
+		before := config.BeforeConnect
+		config.BeforeConnect = func(ctx context.Context, connection *pgx.ConnConfig) error {
 			newest := trusting().ConnConfig.Copy()
 			connection.TLSConfig, connection.Fallbacks = newest.TLSConfig, newest.Fallbacks
-			return nil
+			return before(ctx, connection)
 		}
 	}
 	config.MaxConns = int32(connections)

@@ -44,8 +44,8 @@ const (
 
 // ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
 // environment can name a local file, service or socket. declared overrides the URI's sslmode; see
-// TLS. Errors are *URIError, ErrNoCertificate or ErrLargeAuthority and never contain a part of the
-// URI.
+// TLS. Errors are *URIError or *AuthorityError and never contain a part of the URI. Before each
+// connection BeforeConnect limits what servers may cost: a caller that sets another calls it too.
 func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	u, err := parseURI(raw)
 	if err != nil {
@@ -96,7 +96,12 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.DescriptionCacheCapacity = descriptions
 
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		c.BuildFrontend = new(attempt).newFrontend
+		attempt := new(attempt)
+		c.BuildFrontend = attempt.newFrontend
+		attempt.limitCertificates(c.TLSConfig)
+		for _, fallback := range c.Fallbacks {
+			attempt.limitCertificates(fallback.TLSConfig)
+		}
 		return nil
 	}
 	c.MaxProtocolMessageBodyLen = otherMessageBytes // until limitReading

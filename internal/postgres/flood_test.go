@@ -3,13 +3,8 @@ package postgres_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -37,12 +32,8 @@ func (c *together) Read(buffer []byte) (int, error) {
 // listenTLS serves encrypted connections, and returns the URI.
 func listenTLS(t *testing.T, serve func(io.ReadWriter) error) string {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	testworld.Must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	testworld.Must(t, err)
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}}
+	certificate := issue(t, "server", "127.0.0.1", nil)
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: certificate.key}}}
 	return "postgres://shop:s3cr3t@" + listen(t, func(c io.ReadWriter) error {
 		conn := c.(*net.TCPConn)
 		if err := conn.SetReadBuffer(4096); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -38,7 +39,8 @@ const headerBytes = 5
 
 // attempt is one attempt to connect, which makes connections one after the other until one is ready.
 type attempt struct {
-	iterations int // of SCRAM, in the logins of all of them
+	iterations   int          // of SCRAM, in the logins of all of them
+	certificates atomic.Int64 // bytes that were verified; a request to cancel a statement adds its own
 }
 
 // newFrontend makes the driver's reader and writer of the messages of a connection.

@@ -41,6 +41,13 @@ const (
 	// of each host, with TLS and without.
 	attemptIterations = 4 * scramIterations
 
+	// attemptCertificates bounds the certificates that are verified in one attempt to connect. Each
+	// counts as countedCertificate bytes at least and takes up to 1 + sameSubject checks of a signature,
+	// which no context interrupts. A check takes up to 2 ms, with 8192 bits of RSA, so all of them take
+	// less than a second. Postgres sends two to four certificates of some 1.5 KiB each.
+	attemptCertificates = 128 << 10
+	countedCertificate  = 2 << 10
+
 	// probeBytes bounds each message until the server has answered a ping, and while CheckServer finds
 	// out what it is: any number of databases may be connecting at a time, and nothing bounds what all
 	// of them hold. Before, in a login, otherMessageBytes bounds each.

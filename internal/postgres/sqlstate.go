@@ -183,7 +183,7 @@ func classifyLeaf(err error) Class {
 		return ClassUnsupportedServer
 	case errors.Is(err, context.Canceled):
 		return ClassUnknown
-	case errors.As(err, &network), errors.Is(err, errTooManyIterations), errors.Is(err, context.DeadlineExceeded),
+	case errors.As(err, &network), errors.Is(err, errTooManyIterations), errors.Is(err, errCertificates), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, puddle.ErrClosedPool):
 		return ClassUnreachable
