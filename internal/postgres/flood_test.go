@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -143,4 +144,37 @@ func TestLoginIsBoundToTheTLSConnection(t *testing.T) {
 	default:
 		t.Error("no login was attempted")
 	}
+}
+
+// Each record of TLS takes processor time, however short it is.
+func TestServerMayNotSendShortRecordsWithoutEnd(t *testing.T) {
+	// Each of the four statements is answered by a notice of so many records.
+	for records, accepted := range map[int]bool{100: true, 500: false} {
+		uri := listenTLS(t, func(c io.ReadWriter) error {
+			return valued(&byRecords{c, records}, pgtype.Int4OID, 1, []byte{0, 0, 0, 1},
+				&pgproto3.NoticeResponse{Message: strings.Repeat("x", records)})
+		})
+		err := open(t, uri, postgres.DefaultSchema).QueryBare(t.Context(), "SELECT 1").Scan(new(int))
+		if accepted != (err == nil) || err != nil && !strings.Contains(err.Error(), "more than is accepted") {
+			t.Errorf("%d records: %v", records, err)
+		}
+	}
+}
+
+// byRecords sends each byte of a text of this length or longer in a record of its own.
+type byRecords struct {
+	io.ReadWriter
+	long int
+}
+
+func (c *byRecords) Write(text []byte) (int, error) {
+	if len(text) < c.long {
+		return c.ReadWriter.Write(text)
+	}
+	for n := range text {
+		if _, err := c.ReadWriter.Write(text[n : n+1]); err != nil {
+			return n, err
+		}
+	}
+	return len(text), nil
 }

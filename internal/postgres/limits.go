@@ -66,6 +66,10 @@ const (
 	// countedBytes is what a shorter message counts: handling it takes processor time.
 	countedBytes = 64
 
+	// countedRecord is what a shorter record of TLS counts: one that says that the server uses another
+	// key has 27 bytes, and takes as much processor time as 16 short messages.
+	countedRecord = 1 << 10
+
 	// writingBytes bounds the buffers of what a server sends while a statement is being sent to it,
 	// until the connection is acquired again. If sending takes long the driver reads meanwhile, and
 	// keeps a buffer of bufferBytes for each read, however little was read.
@@ -114,15 +118,17 @@ func (db *DB) probe(ctx context.Context, do func(*pgxpool.Conn) error) error {
 // read counts bytes that were read. It returns an error once they exceed a limit. Nothing else
 // would end a write that the server does not read, so it closes the connection then.
 func (c *watched) read(data []byte) error {
-	buffers := max(len(data), bufferBytes)
+	counted, buffers := len(data), max(len(data), bufferBytes)
 	if c.encrypted {
-		buffers = c.records.begin(data)
+		var short int
+		buffers, short = c.records.begin(data)
+		counted += short
 	}
 	if c.writing.Load() && len(data) > 0 && c.buffers.Add(-int64(buffers)) < 0 {
 		c.remaining.Store(-1)
 		_ = c.Close()
 	}
-	if c.remaining.Add(-int64(len(data))) < 0 {
+	if c.remaining.Add(-int64(counted)) < 0 {
 		return errTooMuch
 	}
 	return nil
@@ -136,9 +142,9 @@ type records struct {
 	body   int    // bytes of the current record that have not arrived
 }
 
-// begin returns the bytes of buffers for the records that begin in data, which follows what came
-// before.
-func (r *records) begin(data []byte) (buffers int) {
+// begin returns, of the records that begin in data, which follows what came before, the bytes of
+// buffers, and the bytes that they lack to countedRecord each.
+func (r *records) begin(data []byte) (buffers, short int) {
 	for len(data) > 0 {
 		if r.body > 0 {
 			n := min(r.body, len(data))
@@ -151,9 +157,10 @@ func (r *records) begin(data []byte) (buffers int) {
 			r.body = int(binary.BigEndian.Uint16(r.header[recordHeaderBytes-2:]))
 			r.header = r.header[:0]
 			buffers += max(r.body, bufferBytes)
+			short += max(0, countedRecord-recordHeaderBytes-r.body)
 		}
 	}
-	return buffers
+	return buffers, short
 }
 
 // recordHeaderBytes are the type, the version and the length of a record.
