@@ -46,8 +46,8 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 	asked, method := e.original(r)
 	if codes := e.codesOn(asked); len(codes) > 0 && (method == http.MethodGet || method == http.MethodHead) {
 		// Any page may have such a parameter for a purpose of its own: an unknown code counts
-		// against no client.
-		ctx, cancel := context.WithTimeout(r.Context(), gatewayPatience)
+		// against no client. A gateway that closes its connection is no outage.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), gatewayPatience)
 		link, code, err := e.find(ctx, codes...)
 		cancel()
 		if err == nil || errors.Is(err, links.ErrUnavailable) {

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -41,7 +42,8 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		return
 	}
 	now := e.Now()
-	link, found, err := e.find(r.Context(), code)
+	// A client that is gone, or has closed its half of the connection, is no outage.
+	link, found, err := e.find(context.WithoutCancel(r.Context()), code)
 	switch {
 	case errors.Is(err, links.ErrUnknown):
 		e.refuse(w, r, code, now)

@@ -1,7 +1,11 @@
 package edge_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -34,6 +38,40 @@ func TestUnknownCodesAreLimited(t *testing.T) {
 	w.pass(10 * time.Second)
 	b.leads(b.do("GET", "/r/guess6"), 404, "")
 	b.leads(b.do("GET", "/r/guess7"), 429, "")
+}
+
+// A client may close its half of the connection after its request. That ends the request's context,
+// and says nothing about the database.
+func TestUnknownCodeOfAClientThatHasLeftIsAGuess(t *testing.T) {
+	w := newWorld(t, func(o *edge.Options) {
+		o.Limiter = clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 0.1}, clients.Limit{})
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // so that it ends before the database answers
+		w.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	for _, test := range []struct {
+		target string
+		status int
+	}{
+		{"/r/junk1", 404}, {"/r/junk2", 429}, {"/capture?ref=junk3", 200},
+	} {
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		testworld.Must(t, err)
+		_, err = fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: go.shop.example\r\n\r\n", test.target)
+		testworld.Must(t, err)
+		testworld.Must(t, connection.(*net.TCPConn).CloseWrite())
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		testworld.Must(t, err)
+		testworld.Must(t, response.Body.Close())
+		testworld.Must(t, connection.Close())
+		same(t, "status of "+test.target, test.status, response.StatusCode)
+		same(t, "Set-Cookie of "+test.target, "", response.Header.Get("Set-Cookie"))
+	}
+	server.Close() // returns once the handlers have ended
+	same(t, "arrivals", map[edge.Arrival]int{edge.Unknown: 1, edge.Limited: 1}, w.arrived)
+	same(t, "touches", []string{}, w.written())
 }
 
 // 20 visitors behind the address of a client that requested pages with a parameter of another
