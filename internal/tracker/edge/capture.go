@@ -36,7 +36,7 @@ func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 }
 
 // gatewayPatience is how long a gateway's request waits for the database: less than the timeouts in
-// docs/gateways, after which a gateway passes the visitor without a cookie. Then the link in memory
+// docs/gateways, after which a gateway passes the visitor without a cookie. Then what is in memory
 // counts, however old, as during an outage.
 const gatewayPatience = 300 * time.Millisecond
 
@@ -48,7 +48,7 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 		// Any page may have such a parameter for a purpose of its own: an unknown code counts
 		// against no client. A gateway that closes its connection is no outage.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), gatewayPatience)
-		link, code, err := e.find(ctx, codes...)
+		link, code, err := find(ctx, e.Links.FindOnPage, codes...)
 		cancel()
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
 			switch reason := e.noVisit(r, method); reason {

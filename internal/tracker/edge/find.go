@@ -9,23 +9,26 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
+// lookUp is Find or FindOnPage of a links.Directory.
+type lookUp func(ctx context.Context, code string) (*links.Link, error)
+
 // find returns the link of the first code that names one, and that code as the database writes it.
 // While the database is away it returns ErrUnavailable and the first code that may name a link,
 // without the end of a sentence.
 // Else it returns ErrEnded if a code names a link that has ended, and ErrUnknown if none names a
 // link.
-func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, code string, err error) {
+func find(ctx context.Context, by lookUp, codes ...string) (link *links.Link, code string, err error) {
 	possible, reason := "", links.ErrUnknown
 	for _, given := range codes {
 		given = links.Trim(given)
 		shorter := withoutTail(given)
-		link, err := e.findOne(ctx, given)
+		link, err := findOne(ctx, by, given)
 		maybe := errors.Is(err, links.ErrUnavailable)
 		if maybe && (shorter == "" || !endsSentence(given[len(shorter):])) {
 			shorter = given // the tail may be a part of the code, as in c++
 		}
 		if shorter != given && (maybe || errors.Is(err, links.ErrUnknown)) {
-			link, err = e.findOne(ctx, shorter)
+			link, err = findOne(ctx, by, shorter)
 			if maybe && errors.Is(err, links.ErrUnknown) {
 				err = links.ErrUnavailable
 			}
@@ -51,11 +54,11 @@ func mayBeCode(given string) bool {
 	return links.Valid(given) || links.Valid(withoutTail(given))
 }
 
-func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {
+func findOne(ctx context.Context, by lookUp, code string) (*links.Link, error) {
 	if !links.Valid(code) {
 		return nil, links.ErrUnknown
 	}
-	return e.Links.Find(ctx, code)
+	return by(ctx, code)
 }
 
 // withoutTail removes what messengers and people append to a link in a sentence: punctuation, emoji

@@ -43,7 +43,7 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	}
 	now := e.Now()
 	// A client that is gone, or has closed its half of the connection, is no outage.
-	link, found, err := e.find(context.WithoutCancel(r.Context()), code)
+	link, found, err := find(context.WithoutCancel(r.Context()), e.Links.Find, code)
 	switch {
 	case errors.Is(err, links.ErrUnknown):
 		e.refuse(w, r, code, now)

@@ -114,3 +114,29 @@ func TestOutageKeepsCodesWithTheirSymbols(t *testing.T) {
 		}
 	}
 }
+
+// Any page of the shop may have such a parameter for a purpose of its own.
+func TestOutageMakesNoTouchOfAParameterOfAnotherPurpose(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.do("GET", "/capture/shop?ref=header")
+	same(t, "codes before", []string{}, b.codes())
+	w.proxy.Swallow()
+	w.proxy.Cut()
+	w.pass(time.Minute)
+	b.do("GET", "/r/ann1")
+	w.pass(time.Minute)
+	b.do("GET", "/r/bob1")
+	for _, value := range []string{"header", "Header", "%20HEADER%20"} {
+		w.pass(time.Minute)
+		response := b.do("GET", "/capture/?ref="+value)
+		same(t, "X-Referral-Code for "+value, "bob1", response.Header.Get("X-Referral-Code"))
+		same(t, "codes for "+value, []string{"ann1", "bob1"}, b.codes())
+	}
+	// At /r/ the same code may be a link that was made a moment ago.
+	other := w.browser()
+	other.do("GET", "/r/header")
+	same(t, "codes of a link", []string{"header"}, other.codes())
+
+	same(t, "arrivals", map[edge.Arrival]int{edge.Touched: 3}, w.arrived)
+}

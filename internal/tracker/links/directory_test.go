@@ -201,7 +201,13 @@ func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w.expect("Ann1", home)
 	w.expect("ends", home)
 	w.expect("never", "unavailable")
+	if _, err := w.directory.FindOnPage(t.Context(), "Never"); !errors.Is(err, links.ErrUnknown) {
+		t.Errorf("never on a page: %v", err)
+	}
 	w.expect("other", "unavailable")
+	if _, err := w.directory.FindOnPage(t.Context(), "other"); !errors.Is(err, links.ErrUnavailable) {
+		t.Errorf("other on a page: %v", err)
+	}
 	w.now = w.now.Add(time.Hour)
 	w.expect("ends", "ended")
 	// The connection that was tried in order to find out may be accepted only now.
