@@ -45,7 +45,8 @@ func run(ctx context.Context, options options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	// The first cookie needs the longest window. If the database is away, Run reads it later.
+	// The first cookie needs the longest window. If the database is away, Run reads it later,
+	// and cookies live for 400 days until then.
 	_ = t.directory.Refresh(life)
 
 	group, ctx := errgroup.WithContext(ctx)

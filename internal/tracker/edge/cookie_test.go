@@ -13,6 +13,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
 	"github.com/referral-operator/referral-operator/internal/tracker/secretfile"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
@@ -121,6 +122,26 @@ func TestCookieDomainIsSet(t *testing.T) {
 	header := w.browser().do("GET", "/r/ann1").Header.Get("Set-Cookie")
 	if !strings.HasPrefix(header, "referral="+visitor.Prefix) || !strings.Contains(header, "; Domain=shop.example;") || !strings.Contains(header, "; Secure") {
 		t.Errorf("cookie: %s", header)
+	}
+}
+
+// A replica may start while the database is away.
+func TestCookieIsNotShortenedBeforeTheLongestWindowIsRead(t *testing.T) {
+	w := newWorld(t)
+	options := w.Options
+	options.Links = links.NewDirectory(w.owner, links.Options{Now: w.now}) // never refreshed
+	var err error
+	w.Edge, err = edge.New(options)
+	testworld.Must(t, err)
+	b := w.browser()
+	const window = 90 * 24 * time.Hour
+	earlier := w.now().Add(-60 * 24 * time.Hour)
+	b.cookies[cookieName] = w.keys.Seal(visitor.New().Touched(visitor.NewTouch("bob1", earlier), window), earlier, window)
+
+	header := b.do("GET", "/r/ann1").Header.Get("Set-Cookie")
+	same(t, "codes", []string{"bob1", "ann1"}, b.codes())
+	if want := "; Max-Age=34560000;"; !strings.Contains(header, want) { // 400 days
+		t.Errorf("%s has no %q", header, want)
 	}
 }
 

@@ -24,6 +24,11 @@ var (
 // DefaultWindow is the attribution window where no campaign is declared.
 const DefaultWindow = 720 * time.Hour
 
+// unreadWindow stands for the longest window until that is read: as long as most browsers keep a
+// cookie. A shorter one would shorten cookies that have longer left, and lose their first touches;
+// the engine judges the windows anyway.
+const unreadWindow = 400 * 24 * time.Hour
+
 // Options of a Directory. Zero values get sensible defaults.
 type Options struct {
 	Links   int              // most memory of links, in bytes; default 8 MiB, for more than 10,000
@@ -78,12 +83,12 @@ func NewDirectory(db *postgres.DB, options Options) *Directory {
 	d.links = newCache(options.Links, func(r remembered) int { return r.link.size() })
 	d.unknown = newCache(options.Unknown, func(time.Time) int { return 0 })
 	d.spellings = newCache(options.Unknown, func(code string) int { return len(code) })
-	d.window.Store(int64(DefaultWindow))
+	d.window.Store(int64(unreadWindow))
 	return d
 }
 
 // LongestWindow is the longest attribution window of any campaign: a visitor's token need not live
-// longer.
+// longer. Until the first Refresh succeeds it is 400 days.
 func (d *Directory) LongestWindow() time.Duration { return time.Duration(d.window.Load()) }
 
 // Run reads the longest attribution window again and again until ctx ends, more often while the

@@ -237,6 +237,10 @@ func TestSpellingIsNotGuessedDuringAnOutage(t *testing.T) {
 
 func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	w := newWorld(t)
+	const unread = 400 * 24 * time.Hour
+	if got := w.directory.LongestWindow(); got != unread {
+		t.Errorf("before it is read: window %s, want %s", got, unread)
+	}
 	expect := func(want time.Duration) {
 		t.Helper()
 		testworld.Must(t, w.directory.Refresh(t.Context()))
