@@ -64,6 +64,7 @@ func TestFloodOfOneClientIsRememberedByCookieAlone(t *testing.T) {
 
 func TestStoredAddressesAreShortAndTellNoSecrets(t *testing.T) {
 	w := newWorld(t)
+	w.pass(-time.Minute) // a touch is not stored with a later time than the database's
 	long := strings.Repeat("ä", 2000)
 	var want []string
 	for _, test := range []struct{ target, referer, want string }{

@@ -18,9 +18,9 @@ type Touch struct {
 	VisitorID  string
 	ID         string
 	Code       string
-	At         time.Time
-	LandingURL string // empty: not known
-	Referer    string // empty: not known
+	At         time.Time // stored as the database's time if it is later than that
+	LandingURL string    // empty: not known
+	Referer    string    // empty: not known
 }
 
 // Of returns the rows of the touches in a visitor's token.

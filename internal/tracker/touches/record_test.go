@@ -71,6 +71,24 @@ func TestStoredTouchOfASignupWaitsForNoLock(t *testing.T) {
 	testworld.Must(t, err)
 }
 
+// The tracker's clock may be ahead of the database's, by which a signup without a time is recorded.
+func TestTouchIsNotStoredAfterTheSignupThatFollowsIt(t *testing.T) {
+	w := newWorld(t)
+	earlier, ahead := touch("earlier"), touch("ahead")
+	ahead.At = time.Now().Add(2 * time.Minute)
+	for range 2 { // the second write is a retried one
+		_, err := touches.Record(t.Context(), w.db, w.db.Schema, []touches.Touch{earlier, ahead})
+		testworld.Must(t, err)
+		_, err = w.db.Exec(t.Context(), "INSERT INTO referral.signup (user_id, visitor_id) VALUES ('bob', $1) ON CONFLICT DO NOTHING", ahead.VisitorID)
+		testworld.Must(t, err)
+		got := migrated.Rows(t, w.owner, `SELECT touch_id FROM referral.touch JOIN referral.signup USING (visitor_id)
+			WHERE touched_at <= signed_up_at ORDER BY touched_at`)
+		if diff := cmp.Diff([]string{"earlier", "ahead"}, got); diff != "" {
+			t.Errorf("touches before the signup (-want +got):\n%s", diff)
+		}
+	}
+}
+
 // A signup may come sooner than the touch that waits to be written.
 func TestTouchFromASignupGetsItsLandingURLLater(t *testing.T) {
 	w := newWorld(t)
