@@ -32,8 +32,8 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	return link, err
 }
 
-// FindOnPage is Find for the value of a parameter on a page of the shop, which may have a purpose of
-// its own. A code that had no link when it was last looked up is ErrUnknown, however long ago that
+// FindOnPage is Find for the value of a parameter on a page of the shop, which may have another
+// purpose. A code that had no link when it was last looked up is ErrUnknown, however long ago that
 // was, where Find returns ErrUnavailable.
 func (d *Directory) FindOnPage(ctx context.Context, code string) (*Link, error) {
 	link, err := d.Find(ctx, code)

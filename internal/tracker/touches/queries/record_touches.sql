@@ -2,8 +2,8 @@
 -- exists already, from a retried write or from its visitor's signup, stays as it is, except that a
 -- touch from a signup gets its landing URL and referer, which tokens do not carry. A touch without
 -- them that exists is left out, so that a signup does not wait for who has locked the row.
--- A touch from a tracker whose clock is ahead is stored as of now: a signup that follows gets its time
--- from the database's clock, and a later touch does not count for it.
+-- A touch from a tracker whose clock is ahead is stored as of now: a signup that follows gets its
+-- time from the database's clock, and a later touch does not count for it.
 -- Uses touch_pkey.
 INSERT INTO referral.touch AS t (visitor_id, touch_id, code, touched_at, landing_url, referer)
 SELECT DISTINCT ON (visitor_id, touch_id)
