@@ -20,6 +20,7 @@ func RegisterAndTell(mux *http.ServeMux, options Options) *huma.OpenAPI {
 
 // SetPatience changes how long a request waits for the database, until the test ends.
 func SetPatience(t testing.TB, is time.Duration) {
+	t.Helper()
 	was := patience
 	patience = is
 	t.Cleanup(func() { patience = was })

@@ -23,7 +23,7 @@ type token struct {
 // tokenLine is a name, with or without a colon, and a token.
 var tokenLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,62}):?[ \t]+(\S+)$`)
 
-const tokenShape = `write "name: token" or "name sha256:<64 hexadecimal digits>", one a line`
+const lineShape = `write "name: token" or "name sha256:<64 hexadecimal digits>", one a line`
 
 // ParseTokens reads a file of tokens, one a line: "shop: <token>", or "shop sha256:<hex>" where the
 // file must not contain the token itself. A name may have several tokens, so that one can be
@@ -41,7 +41,7 @@ func ParseTokens(content []byte) (*Tokens, error) {
 		}
 		parts := tokenLine.FindStringSubmatch(line)
 		if parts == nil {
-			return nil, fmt.Errorf("line %d is not a token: %s", number, tokenShape)
+			return nil, fmt.Errorf("line %d is not a token: %s", number, lineShape)
 		}
 		digest, err := digestOf(parts[2])
 		if err != nil {
@@ -50,7 +50,7 @@ func ParseTokens(content []byte) (*Tokens, error) {
 		tokens.all = append(tokens.all, token{name: parts[1], digest: digest})
 	}
 	if len(tokens.all) == 0 {
-		return nil, errors.New("there is no token: " + tokenShape)
+		return nil, errors.New("there is no token: " + lineShape)
 	}
 	return tokens, nil
 }
