@@ -146,7 +146,7 @@ var settings = map[string]setting{
 			correctSecret(w, own, "")
 			w.patch("adb", "shop", `{"roles":{"readers":["`+newRole(own)+`"]}}`)
 		},
-		reason: v1alpha1.RoleNotFoundReason, says: "create it",
+		reason: v1alpha1.RoleNotFoundReason, says: "create each missing role",
 		right: func(w *world, own *testworld.Database, _ string) {
 			w.sql(own, `CREATE ROLE "`+newRole(own)+`"`)
 			w.Cleanup(func() { w.sql(own, `DROP OWNED BY "`+newRole(own)+`"; DROP ROLE "`+newRole(own)+`"`) })
