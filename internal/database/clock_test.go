@@ -41,19 +41,11 @@ func TestHeartbeatInTheFutureIsSetBack(t *testing.T) {
 
 func TestReplicaOfTheFutureDoesNotCount(t *testing.T) {
 	w := newWorld(t)
-	attend := func(replica string, want database.Place) {
-		t.Helper()
-		place, err := database.Attend(t.Context(), w.DB, replica, time.Hour)
-		testworld.Must(t, err)
-		if place != want {
-			t.Errorf("%s has place %+v, want %+v", replica, place, want)
-		}
-	}
-	attend("dead", database.Place{Rank: 0, Of: 1})
+	w.attend(time.Hour, "dead", database.Place{Rank: 0, Of: 1})
 	testworld.Exec(t, w, "UPDATE referral.replica SET seen_at = now() + interval '30 minutes'")
-	attend("b", database.Place{Rank: 0, Of: 2}) // clocks of two servers differ after a failover
+	w.attend(time.Hour, "b", database.Place{Rank: 0, Of: 2}) // clocks of two servers differ after a failover
 	testworld.Exec(t, w, "UPDATE referral.replica SET seen_at = now() + interval '1 day'")
-	attend("b", database.Place{Rank: 0, Of: 1})
+	w.attend(time.Hour, "b", database.Place{Rank: 0, Of: 1})
 	if left := testworld.Value[string](t, w, "SELECT string_agg(id, ' ') FROM referral.replica"); left != "b" {
 		t.Errorf("the replicas %q are left", left)
 	}
