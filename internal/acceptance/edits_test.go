@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -39,8 +40,9 @@ spec:
   - {name: inviter, beneficiary: Referrer, %s}
 `
 
-// edit is one declaration of budget, cap, hold, tiers, scope and suspend.
+// edit is one declaration of reward, budget, cap, hold, tiers, scope and suspend.
 type edit struct {
+	reward  int64 // dollars, unless tiered; 0: 5
 	budget  int64 // dollars; 0: none
 	cap     int   // pairs per referrer; 0: none
 	hold    bool
@@ -51,7 +53,7 @@ type edit struct {
 
 func (e edit) String() string {
 	var budget, limits, hold string
-	reward := `fixed: {amount: "5.00", currency: USD}`
+	reward := fmt.Sprintf(`fixed: {amount: "%d.00", currency: USD}`, cmp.Or(e.reward, 5))
 	if e.budget > 0 {
 		budget = fmt.Sprintf("  budget: {amount: \"%d.00\", currency: USD}\n", e.budget)
 	}
@@ -135,13 +137,14 @@ func TestEditsUnderFire(t *testing.T) {
 	}
 	testworld.Must(t, managers[0].Signal(syscall.SIGCONT))
 
-	// From here on only the budget limits, and all pairs need the same.
+	// From here on only the budget limits, and all pairs need the same: no edit before had this
+	// reward, so that the last one adds a revision, which reaches all pairs.
 	var admitted int64
-	last := edit{scope: "AllPairs"}
+	last := edit{reward: 7, scope: "AllPairs"}
 	w.declared(last)
 	w.quiet()
 	testworld.Must(t, w.operator.QueryRow(t.Context(), "SELECT count(*) FROM referral.pair WHERE state IN ('Held', 'Granted')").Scan(&admitted))
-	last.budget = 5 * (admitted + 20)
+	last.budget = last.reward * (admitted + 20)
 	w.declared(last)
 	w.quiet()
 	var begin int64
@@ -150,6 +153,7 @@ func TestEditsUnderFire(t *testing.T) {
 	stop()
 	w.quiet()
 	f.sample()
+	w.eventually("all pairs need the same", "SELECT DISTINCT amount FROM referral.credit JOIN referral.pair USING (user_id, purchase_id) WHERE state = 'Granted'", "700")
 	w.eventually("no pair has overtaken a waiting one", fmt.Sprintf(`
 SELECT count(*)
   FROM referral.ledger AS l

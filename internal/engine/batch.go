@@ -58,6 +58,8 @@ type batch struct {
 	large     bool  // it is the large batch of the process
 	overfull  error // checkBytes after the last decision
 
+	logLines []logLine // to be written after the commit
+
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
 	withheldUsers       []string             // user_ids of referees that are withheld whole
 	withheldDeferred    deferredColumns      // under which campaigns they are deferred
@@ -123,6 +125,7 @@ func (b *batch) transact(ctx context.Context, choose func(context.Context) (bool
 		return false, fmt.Errorf("while committing a batch: %w", err)
 	}
 	b.watch.end(StageCommit)
+	b.logCommitted()
 	b.addToStats()
 	b.observeCommit()
 	return true, nil
@@ -336,6 +339,25 @@ func (b *batch) fence(ctx context.Context) error {
 		return ErrConfigurationMoved
 	}
 	return nil
+}
+
+// logLine is a line of the log that is true once the batch is committed.
+type logLine struct {
+	message string
+	cause   error
+}
+
+// logAfterCommit keeps a line of the log until the commit: a batch that is rolled back, or decided
+// for a plan, records nothing.
+func (b *batch) logAfterCommit(message string, cause error) {
+	b.logLines = append(b.logLines, logLine{message, cause})
+}
+
+// logCommitted writes the lines that were kept until the commit.
+func (b *batch) logCommitted() {
+	for _, line := range b.logLines {
+		b.engine.log.Error(line.message, "cause", logged(line.cause))
+	}
 }
 
 // addToStats adds a committed batch to the engine's statistics.

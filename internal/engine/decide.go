@@ -72,5 +72,5 @@ func (b *batch) settle() error {
 
 func (b *batch) setAside(r *referee, cause error) {
 	r.setAside(postgres.Short(cause)) // it is kept until it is recorded
-	b.engine.log.Error("Setting a referee aside: table set_aside names it", "cause", logged(cause))
+	b.logAfterCommit("Set a referee aside: table set_aside names it", r.cause)
 }

@@ -89,7 +89,7 @@ func (e *erasure) markLoaded() {
 func (e *erasure) postpone(b *batch, cause error) {
 	if e != nil {
 		e.postponed = true
-		b.engine.log.Error("Postponing an erasure: table erasing names the user", "cause", logged(cause))
+		b.logAfterCommit("Postponed an erasure: table erasing names the user", postgres.Short(cause))
 	}
 }
 

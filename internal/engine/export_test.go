@@ -126,6 +126,7 @@ func (e *Engine) LogNames(name string, cause error) {
 	b := &batch{engine: e}
 	b.setAside(newReferee(name), cause)
 	(&erasure{referee: newReferee(name)}).postpone(b, cause)
+	b.logCommitted()
 	(&resyncStep{batch: b, drift: map[string]*drift{name: {}}}).logDrift()
 }
 

@@ -200,6 +200,7 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	if _, err := b.tx.Exec(ctx, b.statement("lock_shards_of_referees"), users); err != nil {
 		return err
 	}
+	step.logLines = append(step.logLines, b.logLines...)
 	if err := b.allocate(ctx); err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did
 	if err := step.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a resync's step: %w", err)
 	}
+	step.logCommitted()
 	step.logDrift()
 	return true, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -100,6 +101,38 @@ func TestStackOfAPanicIsLogged(t *testing.T) {
 	}
 	if strings.Contains(logged.String(), "stranger") {
 		t.Errorf("the user is in %s", logged.String())
+	}
+}
+
+// Pairs already follow a revision that the batch does not know. The batch is rolled back, so nobody
+// is set aside, and the log does not say so.
+func TestBatchUnderAnOlderConfigurationSetsNobodyAside(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 3)
+	s.converge()
+	var logged strings.Builder
+	slow := engine.New(s.db, engine.Options{OwnerUID: uid, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	slow.Replace("begin", strings.Replace(slow.Statement("begin"), "SELECT set_config", "SELECT pg_advisory_xact_lock_shared(1), set_config", 1))
+	const changes = "UPDATE referral.signup SET attributes = jsonb_build_object('change', random())"
+	s.write(changes)
+	done := make(chan error, 1)
+	s.holding("SELECT pg_advisory_xact_lock(1)", func() {
+		go func() { done <- slow.Converge(t.Context()) }()
+		s.eventually("its batch waits", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'", "1")
+		s.declare("invite", fiveDollars(), revised(2, 700, reward.AllPairs))
+		s.converge()
+		s.expect("another engine decides", underTerms, "2 3")
+		s.write(changes)
+	})
+	testworld.Must(t, <-done)
+	if failures := slow.Stats().Failures; failures != 1 {
+		t.Errorf("%d batches were rolled back", failures)
+	}
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+	s.expect("nothing is pending", "SELECT FROM referral.change")
+	if logged.Len() > 0 {
+		t.Errorf("logged: %s", logged.String())
 	}
 }
 
