@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// connectTimeout bounds one attempt to connect, over all addresses that the URI names.
-	connectTimeout = 30 * time.Second
-
 	// answerTimeout bounds a small query.
 	answerTimeout = 5 * time.Second
 
@@ -141,6 +138,7 @@ func (h *host) run(ctx context.Context) {
 
 // connectAndServe connects and serves until ctx ends, and closes what it opened.
 func (h *host) connectAndServe(ctx context.Context, config Config) {
+	config.Database.Tenant = h.name.Namespace
 	db := h.connect(ctx, config.Database)
 	if db == nil {
 		return
@@ -172,9 +170,7 @@ func (h *host) failed(err error) {
 func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB {
 	delay := newBackoff()
 	for {
-		attempt, cancel := context.WithTimeout(ctx, connectTimeout)
-		db, err := open(attempt, config)
-		cancel()
+		db, err := open(ctx, config)
 		if err == nil {
 			return db
 		}
@@ -200,6 +196,8 @@ func open(ctx context.Context, config postgres.Config) (*postgres.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	if err := db.CheckServer(ctx); err != nil {
 		db.Close()
 		return nil, err

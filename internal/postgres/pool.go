@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -13,7 +15,8 @@ type Config struct {
 	URI            string // postgresql://user:password@host:5432/database
 	TLS            *TLS   // nil: the URI's sslmode decides
 	Schema         Schema
-	MaxConnections int32 // at least 2, since a migration needs one beside its lock's; 0: 8
+	MaxConnections int32  // at least 2, since a migration needs one beside its lock's; 0: 8
+	Tenant         string // whose turn it is to connect; see logins
 
 	// AllRows makes a statement fail, with ClassPermissionDenied, if row-level security would hide
 	// rows from it. A row that is hidden looks like one that was deleted.
@@ -30,6 +33,7 @@ type DB struct {
 	beginSnapshot string        // the message that begins one of Snapshot
 	setBare       string        // precedes a statement of QueryBare
 	statement     time.Duration // the server's timeout of a statement in a transaction of Begin
+	patience      time.Duration // see awaitIdle
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
@@ -41,8 +45,11 @@ func NewDB(pool *pgxpool.Pool, schema Schema) *DB {
 	}
 }
 
-// Open connects. It returns once the server has answered or the connection has failed; Classify
-// gives the cause.
+// connectTimeout bounds one attempt to connect, over all addresses that the URI names.
+const connectTimeout = 30 * time.Second
+
+// Open waits for its turn, and connects. It returns once the server has answered or the connection
+// has failed; Classify gives the cause.
 func Open(ctx context.Context, config Config) (*DB, error) {
 	schema, err := ParseSchema(string(config.Schema))
 	if err != nil {
@@ -55,11 +62,20 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if config.MaxConnections != 0 {
 		settings.MaxConns = max(config.MaxConnections, 2)
 	}
+	first, err := allLogins.await(ctx, config.Tenant, true)
+	if err != nil {
+		return nil, fmt.Errorf("while waiting for other connections to be made: %w", err)
+	}
+	defer first.end()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	takeTurns(settings, first, config.Tenant)
 	pool, err := pgxpool.NewWithConfig(ctx, settings)
 	if err != nil {
 		return nil, fmt.Errorf("while making a pool: %w", err)
 	}
 	db := NewDB(pool, schema)
+	db.patience = idlePatience
 	if config.AllRows {
 		db.beginWriting += readAllRows
 		db.beginSnapshot += readAllRows
@@ -70,6 +86,39 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// idlePatience is how long a use waits for a connection that others use, before it makes a further
+// one: most uses take some milliseconds, and a connection costs the server more than a hundred of them.
+const idlePatience = 500 * time.Millisecond
+
+// awaitIdle waits until a connection is idle, or there is none, or the patience is over.
+func (db *DB) awaitIdle(ctx context.Context) {
+	const pause = 5 * time.Millisecond
+	for waited := time.Duration(0); waited < db.patience && ctx.Err() == nil; waited += pause {
+		pool := db.pool.Stat()
+		if pool.IdleConns() > 0 || pool.TotalConns() == 0 {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// takeTurns lets each connection of a pool wait for its turn, except for the first, which has it.
+func takeTurns(settings *pgxpool.Config, first *login, tenant string) {
+	var unused atomic.Pointer[login]
+	unused.Store(first)
+	limit := settings.BeforeConnect
+	settings.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) (err error) {
+		turn := unused.Swap(nil)
+		if turn == nil {
+			if turn, err = allLogins.await(ctx, tenant, false); err != nil {
+				return err
+			}
+		}
+		c.Tracer = turn
+		return limit(ctx, c)
+	}
 }
 
 // Qualify replaces the qualifier "referral." of a statement by the schema's name. Keep the result

@@ -68,6 +68,7 @@ func (db *DB) begin(ctx context.Context, statements string, timeout time.Duratio
 	clean := &cleanTx{nil, db.names, timeout}
 	beginning, cancel := clean.limit(ctx, 1)
 	defer cancel()
+	db.awaitIdle(beginning)
 	tx, err := db.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: statements})
 	err = db.names.clean(err)
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == "0A000" {
@@ -244,6 +245,7 @@ func (r *bareRow) Scan(values ...any) error {
 	batch.Queue(r.db.setBare)
 	batch.Queue(r.sql, r.arguments...)
 	batch.Queue("COMMIT")
+	r.db.awaitIdle(r.ctx)
 	connection, err := r.db.pool.Acquire(r.ctx)
 	if err != nil {
 		return r.db.names.clean(err)
