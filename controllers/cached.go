@@ -35,9 +35,9 @@ var conditionTypes = map[string]bool{
 }
 
 // Cached is the transform of a manager's caches. It drops what no reconciler reads and a tenant can
-// make large: labels, owners, managed fields, further annotations and conditions, and of the
-// finalizers of others all but one, which shows that the object waits for others. A long value of an
-// annotation becomes its digest, which the database has of a long request, too.
+// make large: labels, owners, managed fields, generateName, further annotations and conditions, and
+// of the finalizers of others all but one, which shows that the object waits for others. A long value
+// of an annotation becomes its digest, which the database has of a long request, too.
 //
 // Of a plan it drops what is proposed, which is read from the API server when it is planned. Of a
 // review it drops the answer, which is about people. Of either, once it has finished, it keeps what
@@ -50,6 +50,7 @@ func Cached(object any) (any, error) {
 	metadata.SetManagedFields(nil)
 	metadata.SetOwnerReferences(nil)
 	metadata.SetLabels(nil)
+	metadata.SetGenerateName("")
 	ours := metadata.GetAnnotations()
 	maps.DeleteFunc(ours, func(name, _ string) bool { return !annotations[name] })
 	for name, value := range ours {
