@@ -60,6 +60,10 @@ func patchMetadata(ctx context.Context, c client.Client, object client.Object, f
 	if apierrors.IsConflict(err) {
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	}
+	if err != nil {
+		return err
+	}
+	_, err = Cached(object) // the answer has all of the object, such as a long annotation
 	return err
 }
 

@@ -82,7 +82,8 @@ func (s *planScope) movements() []reward.Effects {
 	return effects
 }
 
-// forPeople lists one sum of each currency, the budget's currency first.
+// forPeople lists one sum of each currency, the budget's currency first, and of at most
+// MaxPlanCurrencies: a text of more could be too long for a status.
 func (s *planScope) forPeople(effects []reward.Effects, sum func(*reward.Effects) *big.Int) string {
 	var amounts []string
 	for i := range effects {
@@ -97,7 +98,7 @@ func (s *planScope) forPeople(effects []reward.Effects, sum func(*reward.Effects
 	if len(amounts) == 0 {
 		return "0"
 	}
-	return strings.Join(amounts, ", ")
+	return strings.Join(amounts[:min(len(amounts), v1alpha1.MaxPlanCurrencies)], ", ")
 }
 
 // describe says in a sentence what the edit would do, and warns of what may surprise.

@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -47,6 +49,29 @@ func TestPlanIsReconciledAgainWhileItsDatabaseIsAwayAndAtItsDeadline(t *testing.
 		get(t, c, client.ObjectKeyFromObject(plan), plan)
 		if ready := readyCondition(plan); ready.Reason != v1alpha1.PendingReason || ready.Message == "" {
 			t.Errorf("%+v", ready)
+		}
+	}
+}
+
+// The cache lacks what a plan proposes. What another plan of its name proposes is not planned
+// instead.
+func TestPlanIsOfItsOwnEdit(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	live := &v1alpha1.RewardPlan{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "raise", UID: "b"}}
+	live.Spec.Proposed = &v1alpha1.ProposedEdit{Campaign: &v1alpha1.ReferralCampaignSpec{}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(live).Build()
+	r := &RewardPlanReconciler{client: c, live: c}
+	for uid, own := range map[types.UID]bool{"a": false, "b": true} {
+		s := newPlanScope(&v1alpha1.RewardPlan{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "raise", UID: uid}})
+		err := r.read(t.Context(), s)
+		if wait, waits := errors.AsType[*waitingError](err); waits == own || waits && wait.shown != never || own && err != nil {
+			t.Errorf("plan %s: %v", uid, err)
+		}
+		if planned := s.proposed().Campaign != nil; planned != own {
+			t.Errorf("plan %s: its edit is planned: %t", uid, planned)
 		}
 	}
 }

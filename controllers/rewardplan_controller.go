@@ -33,7 +33,7 @@ const (
 //
 // A plan finishes once: Done, or Stalled. Its answer is never revised, and the plan is deleted ttl
 // later. So what is planned is read past the cache, which may not have what the author of the plan
-// applied just before.
+// applied just before, and never has what the plan proposes.
 type RewardPlanReconciler struct {
 	client   client.Client
 	live     client.Reader // the API server itself, past the cache
@@ -67,6 +67,7 @@ func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 			result.RequeueAfter = ttlOf(&plan)
 			if reported == nil {
 				r.plans.Drop(request.NamespacedName) // nothing reconciles the plan before its ttl has passed
+				r.reporter.keepConditions(request.NamespacedName)
 			}
 		}
 		err = utilerrors.NewAggregate([]error{err, reported})

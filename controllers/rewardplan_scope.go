@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -50,8 +51,17 @@ func (s *planScope) identity() database.Campaign {
 	return database.Campaign{OwnerUID: string(s.adb.UID), Name: s.campaign.Name, UID: string(s.campaign.UID)}
 }
 
-// read reads everything that the phases need.
-func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) (err error) {
+// read reads everything that the phases need, also what the plan proposes: the cache has no such
+// part of a spec, see Cached.
+func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) error {
+	live, err := find(ctx, r.live, s.name(), &v1alpha1.RewardPlan{})
+	if err != nil {
+		return err
+	}
+	if live == nil || live.UID != s.plan.UID {
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the object has gone")}
+	}
+	s.plan.Spec = live.Spec
 	key := client.ObjectKey{Namespace: s.plan.Namespace, Name: s.plan.Spec.CampaignRef.Name}
 	if s.existing, err = find(ctx, r.live, key, &v1alpha1.ReferralCampaign{}); err != nil {
 		return err

@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // An edit waits until campaign and database are resumed. A deletion waits for the database only.
@@ -59,5 +61,21 @@ func TestPlanSaysWhatIsUnfinished(t *testing.T) {
 		if said := s.describe(0, 0); said != "would grant 0 and reverse 0"+test.want {
 			t.Errorf("%s: %s", name, said)
 		}
+	}
+}
+
+// A database may have purchases in any number of currencies.
+func TestSumsForPeopleAreAtMostAsManyAsThoseInTheLists(t *testing.T) {
+	s := newPlanScope(&v1alpha1.RewardPlan{})
+	s.campaign = &v1alpha1.ReferralCampaign{Spec: v1alpha1.ReferralCampaignSpec{Budget: &v1alpha1.Money{Amount: "1", Currency: "ZZZ"}}}
+	huge, _ := new(big.Int).SetString(strings.Repeat("9", 40), 10)
+	var effects []reward.Effects
+	for n := range 100 {
+		effects = append(effects, reward.Effects{Currency: string([]byte{'X', 'A' + byte(n/26), 'A' + byte(n%26)}), GrantedUp: huge})
+	}
+	effects = append(effects, reward.Effects{Currency: "ZZZ", GrantedUp: big.NewInt(700)})
+	said := s.forPeople(effects, func(e *reward.Effects) *big.Int { return e.GrantedUp })
+	if listed := strings.Split(said, ", "); listed[0] != "700 ZZZ" || len(listed) != v1alpha1.MaxPlanCurrencies || len(said) > 2048 {
+		t.Errorf("%d sums of %d bytes: %s", len(listed), len(said), said)
 	}
 }

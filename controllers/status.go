@@ -243,6 +243,18 @@ func (r *reporter) remember(key client.ObjectKey, last reported) {
 	r.known[key] = last
 }
 
+// keepConditions drops what is remembered of the status of an object beside what shows that the
+// object has finished.
+func (r *reporter) keepConditions(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.known[key]
+	if status, ok := last.status.(map[string]any); ok {
+		last.status = map[string]any{"observedGeneration": status["observedGeneration"], "conditions": status["conditions"]}
+		r.known[key] = last
+	}
+}
+
 func (r *reporter) forget(key client.ObjectKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -204,6 +204,7 @@ type AttributionDatabaseStatus struct {
 	// serverVersion is the version of the Postgres server, as the server reports it.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	ServerVersion string `json:"serverVersion,omitempty"`
 
 	// schemaVersion is the number of the last migration applied to the schema.
@@ -214,6 +215,7 @@ type AttributionDatabaseStatus struct {
 	// owner is the namespace and name of the AttributionDatabase that owns the schema.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=320
 	Owner string `json:"owner,omitempty"`
 
 	// pendingChanges is how many changes of facts are waiting to be decided, counted up to 10,000.
@@ -225,6 +227,10 @@ type AttributionDatabaseStatus struct {
 	// pending.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	OldestPendingChange *metav1.Time `json:"oldestPendingChange,omitempty"`
 
 	// setAside is how many referees have facts that could not be decided; table set_aside has the
@@ -244,6 +250,7 @@ type AttributionDatabaseStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:01Z') && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="each lastTransitionTime must be a time from the years 1 to 9999, such as 2026-11-01T00:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -252,6 +259,10 @@ type Verification struct {
 	// lastTime is when the last verification ended.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	LastTime *metav1.Time `json:"lastTime,omitempty"`
 
 	// violations is how many rows, or sums of rows, it found that contradict each other.
@@ -275,6 +286,7 @@ type Verification struct {
 	// last.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=4096
 	LastHandledVerifyAt string `json:"lastHandledVerifyAt,omitempty"`
 }
 
@@ -283,16 +295,19 @@ type Violation struct {
 	// rule that is violated, in words.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=512
 	Rule string `json:"rule"`
 
 	// key of the row: campaign, user, purchase, beneficiary or currency, as the rule says.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=512
 	Key string `json:"key"`
 
 	// detail is what was expected and what was found.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	Detail string `json:"detail,omitempty"`
 }
 

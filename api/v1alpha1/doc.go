@@ -13,7 +13,11 @@
 //     webhooks.
 //   - These types decode whatever the API server accepts. One value that they cannot decode would
 //     stop the informers of every tenant, so every string that becomes a duration, a time or a
-//     number has a pattern and a maximum length.
+//     number has a pattern and a maximum length. A tenant may write statuses too. The time of a
+//     condition is Kubernetes' own type, so a rule of the list reads it: a time that cannot be read
+//     fails the rule.
+//   - Every text and list of a status has a maximum length, which the operator keeps: caches hold
+//     the objects of all tenants. The answer of a RewardReview has none, and is in no cache.
 //   - A reference never carries a namespace: objects that belong together are in one namespace.
 //   - Money is a decimal string with its currency, never a float.
 //   - In specs an empty value is left out. In statuses zeros are written, so that 0 and "not known

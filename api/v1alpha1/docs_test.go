@@ -13,7 +13,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 )
 
 // The pages of the kinds contain only examples that the API server accepts, and describe every
@@ -58,15 +57,7 @@ func TestExamplesOfThePagesAreAccepted(t *testing.T) {
 func TestPagesDescribeEveryField(t *testing.T) {
 	for plural, name := range pages {
 		text := page(t, name)
-		manifest, err := os.ReadFile("../../config/crd/bases/referral-operator.io_" + plural + ".yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var crd apiextensionsv1.CustomResourceDefinition
-		if err := yaml.Unmarshal(manifest, &crd); err != nil {
-			t.Fatal(err)
-		}
-		root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema
+		root := crdOf(t, plural).Spec.Versions[0].Schema.OpenAPIV3Schema
 		for _, described := range []string{"policy", "campaign"} { // by the pages of the real kinds
 			clear(root.Properties["spec"].Properties["proposed"].Properties[described].Properties)
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -83,6 +83,7 @@ func decode(t testing.TB, object *unstructured.Unstructured) client.Object {
 	return typed
 }
 
+// decoded is decode, by the decoder of the informers.
 func decoded(object *unstructured.Unstructured) (client.Object, error) {
 	var typed client.Object
 	switch object.GetKind() {
@@ -97,7 +98,11 @@ func decoded(object *unstructured.Unstructured) (client.Object, error) {
 	default:
 		typed = &v1alpha1.ReferralCampaign{}
 	}
-	return typed, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed)
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return typed, json.Unmarshal(text, typed)
 }
 
 func specOf(object client.Object) any {

@@ -21,12 +21,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// fuzzed are the fields that hold a string of some form: where they are, and what must be true of a
+// fuzzedField is a field that holds a value of some form: where it is, and what must be true of a
 // value that the API server accepted, once the Go type has decoded it.
-var fuzzed = []struct {
+type fuzzedField struct {
 	kind, path string
 	holds      func(object client.Object, value string) error
-}{
+}
+
+// fuzzed are the fields of specs.
+var fuzzed = []fuzzedField{
 	{"RewardPolicy", "spec.holdPeriod", func(o client.Object, v string) error {
 		return sameDuration(o.(*v1alpha1.RewardPolicy).Spec.HoldPeriod, v)
 	}},
@@ -111,47 +114,104 @@ var manyKinds = map[string]string{"RewardPolicy": reward(`
 // could stop the informers of all tenants.
 func FuzzAcceptedValuesDecode(f *testing.F) {
 	for field := range fuzzed {
-		for _, value := range seeds {
+		for _, value := range slices.Concat(seeds, counts, times) {
 			f.Add(uint8(field), value)
 		}
 	}
+	var statuses []statusField
+	for _, field := range statusFields(f) {
+		about := counts
+		switch {
+		case field.isTime():
+			about = times
+		case field.schema.Type != "integer":
+			continue
+		}
+		for _, value := range about {
+			f.Add(uint8(len(fuzzed)+len(statuses)), value)
+		}
+		statuses = append(statuses, field)
+	}
+	if len(fuzzed)+len(statuses) > math.MaxUint8 {
+		f.Fatal("a byte is too small for the number of a field")
+	}
 	c := cluster(f)
+	stored := withStatuses(f, c)
 	f.Fuzz(func(t *testing.T, field uint8, value string) {
 		if !utf8.ValidString(value) {
 			t.Skip("the value is not UTF-8, so no JSON contains it")
 		}
-		subject := fuzzed[int(field)%len(fuzzed)]
-		object := example(t, subject.kind, manyKinds[subject.kind])
-		set(t, object, subject.path, value)
-		if err := c.Create(t.Context(), object, strict, client.DryRunAll); err != nil {
-			if unexpected(err) {
-				t.Fatalf("%s = %q: refused without a reason: %v", subject.path, value, err)
-			}
+		at := int(field) % (len(fuzzed) + len(statuses))
+		if at < len(fuzzed) {
+			fuzzSpec(t, c, fuzzed[at], value)
 			return
 		}
-		typed, err := decoded(object)
-		if err != nil {
-			t.Fatalf("%s = %q: accepted, but the Go type does not decode it: %v", subject.path, value, err)
-		}
-		if err := subject.holds(typed, value); err != nil {
-			t.Errorf("%s = %q: accepted, but %v", subject.path, value, err)
-		}
-		spec := specOf(typed.DeepCopyObject().(client.Object))
-		typed.SetResourceVersion("")
-		typed.SetUID("")
-		if err := c.Create(t.Context(), typed, strict, client.DryRunAll); err != nil {
-			t.Errorf("%s = %q: accepted, but not as Go writes it: %v", subject.path, value, err)
-		}
-		if diff := cmp.Diff(spec, specOf(typed)); diff != "" {
-			t.Errorf("%s = %q: accepted, but not the same once Go has written it:\n%s", subject.path, value, diff)
-		}
+		status := statuses[at-len(fuzzed)]
+		fuzzStatus(t, c, stored[status.kind].DeepCopy(), status, value)
 	})
+}
+
+func fuzzSpec(t *testing.T, c client.Client, subject fuzzedField, value string) {
+	t.Helper()
+	object := example(t, subject.kind, manyKinds[subject.kind])
+	var written any = value
+	if strings.HasSuffix(subject.path, ".fromPair") || strings.HasSuffix(subject.path, ".pairsPerReferrer") {
+		written = number(value)
+	}
+	set(t, object, subject.path, written)
+	if err := c.Create(t.Context(), object, strict, client.DryRunAll); err != nil {
+		if unexpected(err) {
+			t.Fatalf("%s = %q: refused without a reason: %v", subject.path, value, err)
+		}
+		return
+	}
+	typed, err := decoded(object)
+	if err != nil {
+		t.Fatalf("%s = %q: accepted, but the Go type does not decode it: %v", subject.path, value, err)
+	}
+	if err := subject.holds(typed, value); err != nil {
+		t.Errorf("%s = %q: accepted, but %v", subject.path, value, err)
+	}
+	spec := specOf(typed.DeepCopyObject().(client.Object))
+	typed.SetResourceVersion("")
+	typed.SetUID("")
+	if err := c.Create(t.Context(), typed, strict, client.DryRunAll); err != nil {
+		t.Errorf("%s = %q: accepted, but not as Go writes it: %v", subject.path, value, err)
+	}
+	if diff := cmp.Diff(spec, specOf(typed)); diff != "" {
+		t.Errorf("%s = %q: accepted, but not the same once Go has written it:\n%s", subject.path, value, diff)
+	}
+}
+
+// fuzzStatus is fuzzSpec for a status, which people with the right to write it may write too.
+func fuzzStatus(t *testing.T, c client.Client, object *unstructured.Unstructured, field statusField, value string) {
+	t.Helper()
+	var written any = value
+	if field.schema.Type == "integer" {
+		written = number(value)
+	}
+	if err := writesStatus(t, c, object, field.path, written); err != nil {
+		if unexpected(err) {
+			t.Fatalf("%s of %s = %q: refused without a reason: %v", field.path, field.kind, value, err)
+		}
+		return
+	}
+	typed, err := decoded(object)
+	if err != nil {
+		t.Fatalf("%s of %s = %q: accepted, but the Go type does not decode it: %v", field.path, field.kind, value, err)
+	}
+	if value == "0001-01-01T00:00:00Z" {
+		return // which Go writes as null; the operator writes no such time, see shownTime
+	}
+	if err := c.Status().Update(t.Context(), typed, strict, client.DryRunAll); err != nil {
+		t.Errorf("%s of %s = %q: accepted, but not as Go writes it: %v", field.path, field.kind, value, err)
+	}
 }
 
 // unexpected reports whether a refusal names no field, as that of a rule that failed to run.
 func unexpected(err error) bool {
 	for _, cause := range causes(err) {
-		if strings.Contains(cause, "spec") || strings.Contains(cause, "some validation rules were not checked") {
+		if strings.Contains(cause, "spec") || strings.Contains(cause, "status") || strings.Contains(cause, "some validation rules were not checked") {
 			continue
 		}
 		return true
@@ -160,7 +220,7 @@ func unexpected(err error) bool {
 }
 
 // set puts a value at a path of keys and list indexes.
-func set(t testing.TB, object *unstructured.Unstructured, path, value string) {
+func set(t testing.TB, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
 	var at any = object.Object
 	keys := strings.Split(path, ".")
@@ -173,15 +233,11 @@ func set(t testing.TB, object *unstructured.Unstructured, path, value string) {
 			at = level[int(key[0]-'0')]
 		}
 	}
-	var written any = value
-	if keys[last] == "fromPair" || keys[last] == "pairsPerReferrer" {
-		written = number(value)
-	}
 	switch level := at.(type) {
 	case map[string]any:
-		level[keys[last]] = written
+		level[keys[last]] = value
 	case []any:
-		level[int(keys[last][0]-'0')] = written
+		level[int(keys[last][0]-'0')] = value
 	default:
 		t.Fatalf("the design's %s has no %s", object.GetKind(), path)
 	}
@@ -292,20 +348,27 @@ var seeds = []string{
 	"", " ", "a", "A", "-", ".", "0", "1", "null", "~", "true", "\x00", "\n", "a\nb", "é", "💸", "%s", "'", `"`, `\`, "$(id)", strings.Repeat("a", 300),
 	// Amounts and rates.
 	"5.00", "0.00", "-5", "5,00", "1e3", "12345678901234567890", "99999999999999.9999", "0.0001", "1.23456", "00", "05", "5.", ".5", "+5", "1_000", "0x5", "٥", "NaN", "Inf", "100", "100.0000", "100.0001", "99.9999",
-	// Counts.
-	"2", "9", "10", "11", "1.0", "1.5", "1e1", "1e9", "1000000000", "1000000001", "9007199254740993", "9223372036854775807", "1e20", "1e400", "-1", "1e-1",
 	// Conditions.
 	"link.label != 'press'", "purchase.attributes[?'category'].orValue('') != 'gift-card'", "a\tb\r\n", "\u0001", "\u2028",
 	// Currencies.
 	"USD", "usd", "JPY", "BHD", "CLF", "XXX", "ABC",
 	// Durations.
 	"720h", "1h30m", "720h0m0s", "0s", "-1s", "1.5h", "1d", "1ms", "87600h", "87601h", "999999h", "999999h99999999m999999999s", "9223372036s", "2562047h47m16s", "2562048h", "1h1h", "1s1m",
-	// Times.
-	"2026-11-01T00:00:00Z", "2026-12-31T23:59:60Z", "2026-11-01t00:00:00z", "2026-11-01T00:00:00.5Z", "2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00+19:59", "2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-19:59", "2026-11-01T24:00:00Z", "2026-11-01", "2026-11-01T00:00:00", "2026-11-01 00:00:00Z", "10000-01-01T00:00:00Z",
 	// Addresses.
 	"https://mysite.com/", "http://mysite.com:8080/a?b=c#d", "https://user:password@mysite.com/", "https://", "//mysite.com", "javascript:alert(1)", "https://[::1]:80/", "https://[::::]/", "https://[1.2.3]/", "https://mysite.com/%zz", "https://mysite.com#%zz", "https://mysite.com:65536/", "https://mysite.com/\u00a0", "https://a?[", "http://1.2.3.4.5/",
 	// Policies.
 	"Retain", "Reverse", "NewPairs", "HeldPairs", "AllPairs",
 	// Names.
 	"shop", "shop-db", "shop.db", "a.b.c", "shop_db", "-shop", "shop-", "uri", "ca.crt", "..", "public", "pg_catalog", "information_schema", "order", "_", "none", "Shop App", "inviter", "Referrer", "Referee", "referrer",
+}
+
+var counts = []string{
+	"2", "9", "10", "11", "1.0", "1.5", "1e1", "1e9", "1000000000", "1000000001", "9007199254740993", "9223372036854775807", "1e20", "1e400", "-1", "1e-1",
+	"9223372036854775808", "-9223372036854775808", "-9223372036854775809", "1e19", "9007199254740992.0", "-0.0", "1e3",
+}
+
+var times = []string{
+	"2026-11-01T00:00:00Z", "2026-12-31T23:59:60Z", "2026-11-01t00:00:00z", "2026-11-01T00:00:00.5Z", "2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00+19:59", "2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-19:59", "2026-11-01T24:00:00Z", "2026-11-01", "2026-11-01T00:00:00", "2026-11-01 00:00:00Z", "10000-01-01T00:00:00Z",
+	"2026-11-01T00:00:00z", "2026-11-01T00:00:00Zt", "2026-11-01T00:00:00Z t", "2026-11-01T00:00:00x5Z", "2026-11-01T00:00:00,5Z", "2026-11-01T00:00:00.5+01:00",
+	"2026-11-01T00:00:00+24:59", "2026-11-01T00:00:00+99:99", "0000-01-01T00:00:00+19:59", "0001-01-01T00:00:01Z", "2026-11-01T00:00:00." + strings.Repeat("0", 300) + "Z",
 }

@@ -166,6 +166,7 @@ type ReferralCampaignStatus struct {
 	// currency comes first.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=2048
 	Credit string `json:"credit,omitempty"`
 
 	// credits are the campaign's sums per currency, of at most 32: the budget's, those that the
@@ -185,17 +186,26 @@ type ReferralCampaignStatus struct {
 	// lastSyncTime is when the engine last changed a decision or credit of this campaign.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 
 	// lastResyncTime is when the last resync ended.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	LastResyncTime *metav1.Time `json:"lastResyncTime,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation
 	// reconcile.referral-operator.io/requestedAt that a resync has answered.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=4096
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt"`
 
 	// driftCorrected counts the differences that no edit or fact declared and that resyncs have
@@ -216,6 +226,7 @@ type ReferralCampaignStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:01Z') && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="each lastTransitionTime must be a time from the years 1 to 9999, such as 2026-11-01T00:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -225,11 +236,14 @@ type PolicyInForce struct {
 	// name of the RewardPolicy.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=320
 	Name string `json:"name"`
 
 	// uid of the RewardPolicy, which tells it from an earlier one of the same name.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=320
 	UID types.UID `json:"uid,omitempty"`
 
 	// generation of the RewardPolicy whose terms and limits are in force.
@@ -245,6 +259,7 @@ type PolicyInForce struct {
 	// digest of its normalised terms.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=512
 	Digest string `json:"digest"`
 }
 
@@ -281,27 +296,32 @@ type CurrencyCredit struct {
 	// currency is the ISO 4217 code.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=3
 	Currency string `json:"currency"`
 
 	// granted is the net sum of the ledger: grants less reversals.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Granted string `json:"granted"`
 
 	// held is what held pairs will earn.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Held string `json:"held"`
 
 	// reversed is the sum of all reversals.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Reversed string `json:"reversed"`
 
 	// budgetRemaining is the budget less what is granted and held, in the budget's currency only.
 	// It is below zero after the budget was lowered to less than what is granted and held.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	BudgetRemaining string `json:"budgetRemaining,omitempty"`
 }
 

@@ -127,30 +127,41 @@ type RewardPlanStatus struct {
 	Progress *PlanProgress `json:"progress,omitempty"`
 
 	// grant is what the edit adds to granted credit, for people: "18240.00 USD". The budget's
-	// currency comes first.
+	// currency comes first, and at most 32 currencies are listed.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=2048
 	Grant string `json:"grant,omitempty"`
 
 	// reverse is what the edit takes from granted credit, for people: "0.00 USD".
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=2048
 	Reverse string `json:"reverse,omitempty"`
 
 	// from is when the plan began to read. Each pair is planned as it was at one moment between
 	// from and to.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	From *metav1.Time `json:"from,omitempty"`
 
 	// to is when the plan had read everything.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	To *metav1.Time `json:"to,omitempty"`
 
 	// stepDigest identifies the edit together with the revision that it starts from.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=128
 	StepDigest string `json:"stepDigest,omitempty"`
 
 	// effects are what the edit moves, per currency, with what changes that are not decided yet move.
@@ -203,6 +214,7 @@ type RewardPlanStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:01Z') && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="each lastTransitionTime must be a time from the years 1 to 9999, such as 2026-11-01T00:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -224,6 +236,7 @@ type PlanEffect struct {
 	// currency is the ISO 4217 code.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=3
 	Currency string `json:"currency"`
 
 	// granted is what is added to the ledger and taken from it.
@@ -242,11 +255,13 @@ type PlanMovement struct {
 	// up is the sum of all increases.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Up string `json:"up"`
 
 	// down is the sum of all decreases, without a sign.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Down string `json:"down"`
 }
 
@@ -255,6 +270,7 @@ type PlanForward struct {
 	// currency is the ISO 4217 code.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=3
 	Currency string `json:"currency"`
 
 	// last30Days is what the pairs earn that arrived in the last 30 days.
@@ -268,11 +284,13 @@ type PlanComparison struct {
 	// inForce is the sum under the terms in force.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	InForce string `json:"inForce"`
 
 	// proposed is the sum under the proposed terms.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Proposed string `json:"proposed"`
 }
 
@@ -309,6 +327,7 @@ type PlannedReason struct {
 	// reason is one of those that table pair lists, such as BelowMinimum.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason"`
 
 	// pairs is how many pairs earn nothing for this reason.
@@ -322,16 +341,19 @@ type PlannedDifference struct {
 	// beneficiaryID is the application's id of the person.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=255
 	BeneficiaryID string `json:"beneficiaryID"`
 
 	// currency is the ISO 4217 code.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=3
 	Currency string `json:"currency"`
 
 	// change is what the person gains or loses, held and granted together, with its sign: "+312.00".
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=64
 	Change string `json:"change"`
 }
 

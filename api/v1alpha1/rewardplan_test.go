@@ -27,6 +27,11 @@ func TestProposedSpecsHaveTheSchemaOfTheRealOnes(t *testing.T) {
 // schemaOf is the schema of a kind's spec.
 func schemaOf(t *testing.T, plural string) apiextensionsv1.JSONSchemaProps {
 	t.Helper()
+	return crdOf(t, plural).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+}
+
+func crdOf(t testing.TB, plural string) apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
 	manifest, err := os.ReadFile("../../config/crd/bases/referral-operator.io_" + plural + ".yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +40,7 @@ func schemaOf(t *testing.T, plural string) apiextensionsv1.JSONSchemaProps {
 	if err := yaml.UnmarshalStrict(manifest, &crd); err != nil {
 		t.Fatal(err)
 	}
-	return crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	return crd
 }
 
 // undescribed is a schema without descriptions.

@@ -260,6 +260,7 @@ type RewardPolicyStatus struct {
 	// digest identifies the normalised terms: two policies that mean the same have the same digest.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
 	// campaigns is how many ReferralCampaigns of the namespace refer to this policy.
@@ -273,6 +274,7 @@ type RewardPolicyStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:01Z') && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="each lastTransitionTime must be a time from the years 1 to 9999, such as 2026-11-01T00:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 

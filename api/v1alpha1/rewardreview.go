@@ -112,6 +112,10 @@ type RewardReviewStatus struct {
 	// answeredAt is when the database was read, by its clock.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	AnsweredAt *metav1.Time `json:"answeredAt,omitempty"`
 
 	// summary is the answer in one sentence, for people.
@@ -171,6 +175,7 @@ type RewardReviewStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:01Z') && c.lastTransitionTime <= timestamp('9999-12-31T23:59:59Z'))",message="each lastTransitionTime must be a time from the years 1 to 9999, such as 2026-11-01T00:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -194,6 +199,10 @@ type ReviewedAttribution struct {
 	// touchedAt is when the link was used.
 	//
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	TouchedAt metav1.Time `json:"touchedAt"`
 
 	// source is Code, where the code came with the signup, or Touch.
@@ -207,6 +216,10 @@ type ReviewedEvent struct {
 	// at is when it happened, as the application recorded it.
 	//
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	At metav1.Time `json:"at"`
 
 	// what happened: Touched, SignedUp, Purchased, Refunded, Overridden, Granted or Reversed.
@@ -250,6 +263,10 @@ type ReviewedPurchase struct {
 	// purchasedAt is when the user bought. Unset: the purchase is no longer in the database.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	PurchasedAt *metav1.Time `json:"purchasedAt,omitempty"`
 
 	// net is the amount less all refunds: "19.20 USD".
@@ -288,6 +305,10 @@ type ReviewedPurchase struct {
 	// maturesAt is when a held purchase is granted.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	MaturesAt *metav1.Time `json:"maturesAt,omitempty"`
 
 	// checks are the rules that the purchase was checked against, with their numbers. There are none
@@ -366,6 +387,10 @@ type ReviewedEntry struct {
 	// enteredAt is when the engine wrote it.
 	//
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	EnteredAt metav1.Time `json:"enteredAt"`
 
 	// kind is Grant or Reversal.
@@ -459,6 +484,10 @@ type ReviewedFriend struct {
 	// signedUpAt is when the friend signed up.
 	//
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`
 	SignedUpAt metav1.Time `json:"signedUpAt"`
 
 	// campaign that the signup is attributed to.
