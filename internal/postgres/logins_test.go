@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +118,27 @@ func TestFurtherConnectionsWaitForTheirTurn(t *testing.T) {
 	awaitWaiting(t, turns, 1)
 	testworld.Must(t, silent.Close())
 	testworld.Must(t, <-pinged)
+}
+
+// While a server does not answer, uses of a database leave one login behind, however many end early.
+func TestOutageLeavesOneLoginBehind(t *testing.T) {
+	t.Parallel()
+	own := testworld.NewDatabase(t)
+	proxy := testworld.NewProxy(t, own.Server().Address())
+	db := open(t, strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1), postgres.DefaultSchema)
+	proxy.Swallow()
+	for range 5 {
+		hasty, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if err := db.Ping(hasty); err == nil {
+			t.Error("the server answers")
+		}
+		cancel()
+	}
+	proxy.Pass()
+	testworld.Must(t, db.Ping(t.Context()))
+	if made := db.Stat().NewConnsCount(); made > 2 {
+		t.Errorf("%d connections were made, of which one before", made)
+	}
 }
 
 func TestTenantsTakeTurns(t *testing.T) {

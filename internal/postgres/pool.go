@@ -33,7 +33,7 @@ type DB struct {
 	beginSnapshot string        // the message that begins one of Snapshot
 	setBare       string        // precedes a statement of QueryBare
 	statement     time.Duration // the server's timeout of a statement in a transaction of Begin
-	patience      time.Duration // see awaitIdle
+	patience      time.Duration // see awaitIdle; zero: a use never waits
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
@@ -92,12 +92,15 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 // one: most uses take some milliseconds, and a connection costs the server more than a hundred of them.
 const idlePatience = 500 * time.Millisecond
 
-// awaitIdle waits until a connection is idle, or there is none, or the patience is over.
+// awaitIdle waits until a connection is idle, or the pool may make one: the first, or a further one
+// once the patience is over. It makes one at a time. While a server is away each use would else leave
+// a login behind, up to MaxConnections of each database, and all of these would meet the server when
+// it is back.
 func (db *DB) awaitIdle(ctx context.Context) {
 	const pause = 5 * time.Millisecond
-	for waited := time.Duration(0); waited < db.patience && ctx.Err() == nil; waited += pause {
+	for waited := time.Duration(0); db.patience > 0 && ctx.Err() == nil; waited += pause {
 		pool := db.pool.Stat()
-		if pool.IdleConns() > 0 || pool.TotalConns() == 0 {
+		if pool.IdleConns() > 0 || pool.TotalConns() == 0 || waited >= db.patience && pool.ConstructingConns() == 0 {
 			return
 		}
 		time.Sleep(pause)
