@@ -68,7 +68,7 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="schema is immutable; delete this AttributionDatabase and create another to use another schema"
 	Schema string `json:"schema,omitempty"`
 
-	// attribution picks the touch that a signup without a code is attributed to.
+	// attribution picks the touch that a signup without a code that names a link is attributed to.
 	//
 	// +optional
 	// +kubebuilder:default=LastTouch

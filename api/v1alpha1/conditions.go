@@ -176,7 +176,7 @@ const (
 	TooManyRevisionsReason = "TooManyRevisions"
 
 	// DatabaseNotReadyReason: databaseRef names no AttributionDatabase of the namespace, or one
-	// that is not Ready or whose counters the operator has no memory for.
+	// that cannot be used or whose counters the operator has no memory for.
 	DatabaseNotReadyReason = "DatabaseNotReady"
 )
 

@@ -32,7 +32,7 @@ The command sets the annotation reconcile.referral-operator.io/requestedAt.`,
 		ValidArgsFunction: s.completeTargets,
 	}
 	o := &reconcile{change: s.addChange(cmd)}
-	cmd.Flags().BoolVar(&o.wait, "wait", false, "Wait until the comparison of a campaign has ended")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "Wait until the resync of a campaign has ended")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long --wait waits")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.each(cmd, args, o.reconcile) }
 	return withRights(cmd)

@@ -17,7 +17,7 @@ func (s *session) suspendCommand() *cobra.Command {
 		Long: `Stop campaigns or databases; no fact is lost.
 
 While a campaign is suspended, nothing is granted or reversed for it; while a database is suspended,
-for none of its campaigns. The application goes on recording facts, which are decided after "resume".
+for none of its campaigns. The application goes on recording facts, and no credit moves before "resume".
 
 The command sets spec.suspend, unless another manager declares that field, and the annotation
 referral-operator.io/suspend, which has the same effect and which applying from git does not remove.`,
