@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -27,13 +29,30 @@ func (b *batch) recordAttributionsAside(ctx context.Context) error {
 	if len(b.referees) > 1 {
 		return record(ctx) // after a failure the batch is split
 	}
-	failure, err := b.attempt(ctx, causedByBatch, record)
+	failure, err := b.attemptAside(ctx, record)
 	if failure != nil {
 		b.logNotFixed(failure)
 		b.referees[0].erases.postpone(b, failure)
 		b.fixes = nil // the recorded attribution may not be the one that the facts give
 	}
 	return err
+}
+
+// errAttributionAside reports that recording or fixing the attribution of a set-aside referee ended
+// the connection.
+var errAttributionAside = errors.New("while recording or fixing an attribution")
+
+// attemptAside is attempt for recording or fixing the attribution of the batch's only referee, which
+// is set aside. If that ended the connection of the last turn, it returns that failure at once.
+func (b *batch) attemptAside(ctx context.Context, do func(context.Context) error) (failure, err error) {
+	if cause := b.referees[0].cause; errors.Is(cause, errAttributionAside) {
+		return cause, nil
+	}
+	failure, err = b.attempt(ctx, causedByBatch, do)
+	if errors.Is(err, errEndedConnection) {
+		err = fmt.Errorf("%w: %w", errAttributionAside, err)
+	}
+	return failure, err
 }
 
 // logNotFixed logs why the attribution of the batch's only referee could not be recorded or fixed.

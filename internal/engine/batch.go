@@ -210,7 +210,8 @@ func (b *batch) userIDs() []string {
 
 // converge loads, decides and records the batch's referees. A referee that is alone in its batch is
 // set aside if its data is too large, or if the turn says so because it failed alone before. If a
-// step of its erasure failed, only that step is postponed.
+// step of its erasure failed, only that step is postponed. If its data is so large that reading it
+// has ended the connection, the batch fails, and a later turn sets the referee aside.
 func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) > 0 {
 		if err := b.loadRollouts(ctx); err != nil {
@@ -238,6 +239,8 @@ func (b *batch) converge(ctx context.Context) error {
 			return b.allocateAndRecord(ctx)
 		case !errors.Is(err, errRefereeTooLarge):
 			return err
+		case b.tx.Conn().IsClosed(): // the rows that were left were too many to be read
+			return fmt.Errorf("%w: %w", errEndedConnection, err)
 		}
 		cause, b.bytes = err, held // nothing is written yet
 	}

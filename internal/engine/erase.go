@@ -94,9 +94,9 @@ func (e *erasure) postpone(b *batch, cause error) {
 }
 
 // loadAside loads what an erasure needs of a referee that is set aside. If its data prevents that,
-// it is erased without.
+// it is erased without. What ended the connection of the last turn is not loaded again.
 func (b *batch) loadAside(ctx context.Context, r *referee) error {
-	if r.erases == nil {
+	if r.erases == nil || errors.Is(b.turn.cause, errEndedConnection) {
 		return nil
 	}
 	_, err := b.attempt(ctx, causedByBatch, b.load)
@@ -147,7 +147,7 @@ func (b *batch) fix(ctx context.Context) error {
 	if len(b.referees) != 1 || b.referees[0].cause == nil {
 		return b.fixAttributions(ctx)
 	}
-	failure, err := b.attempt(ctx, causedByBatch, b.fixAttributions)
+	failure, err := b.attemptAside(ctx, b.fixAttributions)
 	if failure != nil {
 		b.logNotFixed(failure)
 		b.referees[0].erases.postpone(b, failure)

@@ -138,7 +138,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 // eraseSignup records the users that share a fingerprint, and blanks the signup once all of them
 // are recorded.
 func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
-	if len(e.Signup.Fingerprints) > 0 {
+	if len(e.Signup.Fingerprints) > 0 || e.longFingerprints {
 		recorded, err := b.eraseShare(ctx, e)
 		if err != nil || recorded >= int64(b.portion()) {
 			return err
@@ -152,7 +152,7 @@ func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 func (b *batch) eraseShare(ctx context.Context, e *erasure) (recorded int64, err error) {
 	var share pgx.Batch
 	share.Queue(b.statement("use_bitmaps"))
-	share.Queue(b.statement("erase_share"), e.UserID, e.Signup.Fingerprints, b.portion()).Exec(func(tag pgconn.CommandTag) error {
+	share.Queue(b.statement("erase_share"), e.UserID, b.portion()).Exec(func(tag pgconn.CommandTag) error {
 		recorded = tag.RowsAffected()
 		return nil
 	})

@@ -126,7 +126,7 @@ func TestErasureSearchesFingerprintsByBitmap(t *testing.T) {
 	s := newShop(t)
 	s.asOwner("CREATE TABLE public.settings (statement text, bitmapscan text, indexscan text)")
 	const remember = "INSERT INTO public.settings SELECT '%s', current_setting('enable_bitmapscan'), current_setting('enable_indexscan') WHERE %s IS NOT NULL RETURNING 0::bigint"
-	s.engine.Replace("erase_share", fmt.Sprintf(remember, "erase_share", "coalesce($1::text, $2::text[]::text, $3::int::text)"))
+	s.engine.Replace("erase_share", fmt.Sprintf(remember, "erase_share", "coalesce($1::text, $2::int::text)"))
 	s.engine.Replace("erase_signup", fmt.Sprintf(remember, "erase_signup", "coalesce($1::text, $2::bigint::text)"))
 	s.write("INSERT INTO referral.signup (user_id, fingerprints) VALUES ('ben', '{card}'); SELECT referral.erase_user('ben')")
 	testworld.Must(t, s.engine.Attempts(t.Context(), 3))

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -72,9 +73,10 @@ func (o *ownLoads) queueSignup(attributes bool) {
 	var hash int64
 	var s reward.Signup
 	var visitorID string
-	o.queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
+	var long bool
+	o.queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &long, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
-		r.Signup, r.visitorID = &signup, visitorID
+		r.Signup, r.visitorID, r.longFingerprints = &signup, visitorID, long
 		r.facts ^= hash
 		s.Fingerprints = nil
 		r.erases.sawSignup(hash)
@@ -333,8 +335,15 @@ func (l *linkRow) read() *reward.Link {
 	return &link
 }
 
+// Fingerprints that cannot be compared. Neither error keeps a referee from being loaded whole.
+var (
+	errLongFingerprints           = errors.New("the signup's fingerprints have more than 64 KiB")
+	errLongFingerprintsOfReferrer = errors.New("the fingerprints of the referrer's own signup have more than 64 KiB: correct them, and the referee is decided again")
+)
+
 // loadFingerprints reads the fingerprints of every possible referrer of a referee that has
-// fingerprints too, and the shared fingerprints that erasures recorded in their place.
+// fingerprints too, and the shared fingerprints that erasures recorded in their place. A referee is
+// set aside if its fingerprints, or those of a possible referrer, are too long to be read.
 func (b *batch) loadFingerprints(ctx context.Context) error {
 	wanted := map[string][]*referee{}
 	var users, others []string
@@ -344,7 +353,10 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 		}
 		for _, id := range r.possibleReferrers() {
 			users, others = append(users, r.UserID), append(others, id)
-			if len(r.Signup.Fingerprints) > 0 {
+			switch {
+			case r.longFingerprints:
+				r.unfit = errLongFingerprints
+			case len(r.Signup.Fingerprints) > 0:
 				wanted[id] = append(wanted[id], r)
 			}
 		}
@@ -356,9 +368,13 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	var id, other string
 	if len(wanted) > 0 {
 		var fingerprints []string
-		q.Queue(b.statement("load_fingerprint"), slices.Collect(maps.Keys(wanted))).Query(b.each([]any{&id, &fingerprints}, func() {
+		var long bool
+		q.Queue(b.statement("load_fingerprint"), slices.Collect(maps.Keys(wanted))).Query(b.each([]any{&id, &fingerprints, &long}, func() {
 			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own map
 			for _, r := range wanted[id] {
+				if long {
+					r.unfit = errLongFingerprintsOfReferrer
+				}
 				if r.ReferrerFingerprints == nil {
 					r.ReferrerFingerprints = map[string][]string{}
 				}

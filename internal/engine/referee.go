@@ -11,6 +11,7 @@ import (
 type referee struct {
 	reward.Referee
 	visitorID              string
+	longFingerprints       bool                        // those of the signup are too long to be read
 	purchases              map[string]*reward.Purchase // by id; made on first use
 	postponedPairs         map[string]bool             // held pairs whose maturity is not due, by purchase
 	waitlistRows           map[string]*waitlistRow     // waitlist rows of recorded pairs, by purchase
@@ -38,7 +39,7 @@ type referee struct {
 	outcome       reward.Outcome
 	entries       []reward.Entry
 	foreign       map[string][]foreignEntries // entries that the engine did not make, by purchase
-	unfit         error                       // a text of its rows is too long, so that it was not loaded whole
+	unfit         error                       // a text of its rows, or fingerprints that it has to be compared by, are too long to be read
 	cause         error                       // why the referee could not be decided
 }
 

@@ -176,3 +176,40 @@ func TestResyncErrShowsAFailureThatIsRepeated(t *testing.T) {
 	stop()
 	testworld.Must(t, <-done)
 }
+
+// A range that one statement compares, or whose erasures it enqueues, holds few rows of every table
+// that writers fill, also of users that have no signup and no purchase.
+func TestRangeHasFewRowsOfEachTableOfFacts(t *testing.T) {
+	for table, insert := range map[string]string{
+		"signup":   "INSERT INTO referral.signup (user_id) SELECT u",
+		"purchase": "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT u, 'p', 1000, 'USD'",
+		"refund":   "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT u, 'p', 'r', 1000",
+		"override": "INSERT INTO referral.override (user_id, purchase_id, verdict) SELECT u, 'p', 'Deny'",
+		"erasure":  "INSERT INTO referral.erasure (user_id) SELECT u",
+	} {
+		t.Run(table, func(t *testing.T) {
+			s := newShop(t)
+			s.write(insert + " FROM unnest('{u1,u2,u3}'::text[]) AS u")
+			s.write("INSERT INTO referral.signup (user_id) VALUES ('v')")
+			s.expect("end of a range", strings.NewReplacer("$1", "''", "$2", "2").Replace(s.engine.Statement("resync_range")), "u2")
+		})
+	}
+}
+
+// Each range enqueues the erasures of its users, and reads no other.
+func TestResyncEnqueuesEveryErasureWhoseChangeWasLost(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", fiveDollars())
+	s.write("INSERT INTO referral.erasure (user_id) SELECT 'u' || n FROM generate_series(1, 1200) AS n")
+	s.write("INSERT INTO referral.erasure (user_id, requested_at) VALUES ('u1', now() - interval '1 hour'), ('done', now())")
+	s.asOwner("INSERT INTO referral.erasure_progress (user_id, requested_at, completed_at) SELECT user_id, requested_at, now() FROM referral.erasure WHERE user_id = 'done'")
+	s.asOwner("INSERT INTO referral.erasing (user_id, retry_at) VALUES ('u2', now() + interval '1 hour')")
+	s.asOwner("DELETE FROM referral.change")
+	s.request()
+	testworld.Must(t, s.engine.Resync(t.Context()))
+	s.expect("changes", "SELECT kind, count(*), count(DISTINCT key) FROM referral.change GROUP BY 1", "Erasure 1199 1199")
+	plan := s.genericPlan("erase_enqueue_lost", nil, "resync_begin")
+	if read := strings.Count(plan, "user_id > $1"); read != 3 {
+		t.Errorf("%d of 3 tables are read in a range:\n%s", read, plan)
+	}
+}

@@ -135,17 +135,14 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 	if _, err := s.tx.Exec(ctx, s.statement("resync_start")); err != nil {
 		return nil, fmt.Errorf("while beginning a resync: %w", err)
 	}
-	if _, err := s.tx.Exec(ctx, s.statement("erase_enqueue_lost")); err != nil {
-		return nil, fmt.Errorf("while enqueueing lost steps of erasures: %w", err)
-	}
 	if _, err := s.tx.Exec(ctx, s.statement("enqueue_lost")); err != nil {
 		return nil, fmt.Errorf("while enqueueing lost rollouts and campaigns: %w", err)
 	}
 	return &position{phase: phaseRows}, nil
 }
 
-// compare compares one range and returns its end; nil: the last referee. It ends early if more
-// referees differ than one batch should decide.
+// compare compares one range, enqueues the lost steps of its erasures, and returns its end; nil: the
+// last referee. It ends early if more referees differ than one batch should decide.
 func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
 	s.comparing = true
 	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.refereesPerRange).Scan(&end); err != nil {
@@ -173,6 +170,9 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 			return nil, fmt.Errorf("while comparing: %w", err)
 		}
 		grown = max(min(s.refereesPerRange, leastRefereesPerRange), s.refereesPerRange/2)
+	}
+	if _, err := step.tx.Exec(ctx, step.statement("erase_enqueue_lost"), after, end); err != nil {
+		return nil, fmt.Errorf("while enqueueing lost steps of erasures: %w", err)
 	}
 	step.countsLosses = true
 	if err := s.repairFound(ctx, step, found); err != nil {

@@ -1,12 +1,12 @@
--- Records the users that share one of the fingerprints $2 with the user $1: at most $3 that are not
--- recorded yet. Each is recorded both ways, in the order in which all engines insert them.
--- Uses signup_fingerprint, after use_bitmaps, and shared_fingerprint_pkey.
+-- Records the users that share a fingerprint with the user $1: at most $2 that are not recorded yet.
+-- Each is recorded both ways, in the order in which all engines insert them.
+-- Uses signup_pkey, signup_fingerprint, after use_bitmaps, and shared_fingerprint_pkey.
 WITH sharing AS (
     SELECT s.user_id
       FROM referral.signup AS s
-     WHERE s.fingerprints && $2::text[] AND s.fingerprints <> '{}' AND s.user_id <> $1
+     WHERE s.fingerprints && (SELECT o.fingerprints FROM referral.signup AS o WHERE o.user_id = $1) AND s.fingerprints <> '{}' AND s.user_id <> $1
        AND NOT EXISTS (SELECT FROM referral.shared_fingerprint AS f WHERE f.user_id = $1 AND f.other_id = s.user_id)
-     LIMIT $3
+     LIMIT $2
 )
 INSERT INTO referral.shared_fingerprint (user_id, other_id)
 SELECT user_id, other_id
