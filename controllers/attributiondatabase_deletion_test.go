@@ -68,6 +68,26 @@ func TestDeletionOfAnUnreachableDatabaseWaits(t *testing.T) {
 	w.awaitGone(adb)
 }
 
+// The server goes away between the claim of a schema and the first report about it.
+func TestDeletionGivesUpASchemaThatWasJustClaimed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	proxy.SilenceAt("greatest(generation")
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.eventually("claimed", func() bool {
+		return value[bool](w, own, "SELECT to_regclass('referral.owner') IS NOT NULL") && value[int](w, own, "SELECT count(*)::int FROM referral.owner") == 1
+	})
+	check(t, proxy.Stop())
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), adb))
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.TerminatingReason)
+	w.kubectl("", "delete", "secret", "shop-db")
+	w.awaitGone(adb)
+}
+
 // Everything of a namespace may be deleted at once, in any order.
 func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	t.Parallel()

@@ -132,12 +132,23 @@ func (r *AttributionDatabaseReconciler) checkVersions(_ context.Context, s *data
 	return database.CheckVersions(s.schema.Versions)
 }
 
-// takeOwnership makes this object the owner of the schema, once there is one. Conditions:
-// OwnedByAnother.
+// takeOwnership makes this object the owner of the schema, once there is one, and records that the
+// generation of its spec is in force, unless a later one is.
+//
+// Conditions: OwnedByAnother.
 func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *databaseScope) error {
-	if s.schema.Versions.Schema == 0 || s.owned() {
+	if s.schema.Versions.Schema == 0 {
 		return nil
 	}
+	if !s.owned() {
+		if err := r.claim(ctx, s); err != nil {
+			return err
+		}
+	}
+	return s.recordGeneration(ctx)
+}
+
+func (r *AttributionDatabaseReconciler) claim(ctx context.Context, s *databaseScope) error {
 	limited, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	claimed, err := database.Claim(limited, s.db, s.identity, s.adb.Annotations[v1alpha1.TakeOverAnnotation])
@@ -147,11 +158,30 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 	if err != nil {
 		return err
 	}
+	s.adb.Status.Owner = s.identity.Name // known even if what follows fails: a deletion then gives the schema up
 	if claimed.TookOver {
 		r.reporter.events.note(ctx, s.adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
 			s.adb.Spec.Schema, claimed.From.Name, claimed.From.Installation, claimed.From.UID))
 	}
 	return r.observeSchema(ctx, s)
+}
+
+// recordGeneration precedes all settings: none of a generation below the one in force is declared.
+func (s *databaseScope) recordGeneration(ctx context.Context) error {
+	inForce := s.schema.Owner.Generation
+	if inForce > s.adb.Generation {
+		s.stale = &database.ErrStale{InForce: inForce}
+	}
+	if inForce >= s.adb.Generation {
+		return nil
+	}
+	ctx, cancel := s.writing(ctx, writeTimeout)
+	defer cancel()
+	if err := database.RecordGeneration(ctx, s.db, s.identity.UID, s.adb.Generation); err != nil {
+		return s.keepStale(err)
+	}
+	s.schema.Owner.Generation = s.adb.Generation
+	return nil
 }
 
 // useUpPermission removes the permission to take the schema over, which the owner has used. Else
@@ -174,7 +204,7 @@ func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *
 
 // suspend precedes all phases that could take long. After it no batch commits.
 func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *databaseScope) error {
-	if s.schema.Versions.Schema == 0 || !s.adb.Suspended() || s.schema.Suspended {
+	if s.schema.Versions.Schema == 0 || s.stale != nil || !s.adb.Suspended() || s.schema.Suspended {
 		return nil
 	}
 	return setSuspended(ctx, s, true)
@@ -182,7 +212,7 @@ func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *database
 
 // resume follows all phases that bear on decisions.
 func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseScope) error {
-	if s.adb.Suspended() || !s.schema.Suspended {
+	if s.stale != nil || s.adb.Suspended() || !s.schema.Suspended {
 		return nil
 	}
 	if err := confirmResumption(ctx, r.live, s.adb); err != nil {
@@ -223,7 +253,7 @@ func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *database
 // declareAttribution declares which touch wins.
 func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, s *databaseScope) error {
 	model := database.AttributionModel(s.adb.Spec.Attribution)
-	if !s.current() || s.schema.Attribution == model {
+	if !s.current() || s.stale != nil || s.schema.Attribution == model {
 		return nil
 	}
 	ctx, cancel := s.writing(ctx, writeTimeout)
@@ -231,8 +261,8 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	return s.keepStale(database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model))
 }
 
-// declareRetention declares how long touches are kept, unless a later generation is in force: a
-// shorter time of an old spec would delete touches.
+// declareRetention declares how long touches are kept. A shorter time of an old spec would delete
+// touches.
 func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
 	var kept time.Duration
 	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
@@ -243,7 +273,7 @@ func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s 
 	}
 	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
-	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
+	return s.keepStale(database.SetTouchRetention(ctx, s.db, s.identity.UID, s.adb.Generation, kept))
 }
 
 // warnOfPrivilege reports a user that may become a superuser, which leaves Ready as it is. It reads
@@ -269,8 +299,8 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 	return nil
 }
 
-// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it,
-// unless a later generation is in force: an old spec may lack roles in use.
+// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it. An
+// old spec may lack roles in use.
 //
 // Conditions: RoleNotFound, PermissionDenied.
 func (r *AttributionDatabaseReconciler) grantRoles(ctx context.Context, s *databaseScope) error {
@@ -280,8 +310,8 @@ func (r *AttributionDatabaseReconciler) grantRoles(ctx context.Context, s *datab
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if err := database.GrantRoles(ctx, s.db, rolesOf(s.adb)); err != nil {
-		return err
+	if err := database.GrantRoles(ctx, s.db, s.identity.UID, s.adb.Generation, rolesOf(s.adb)); err != nil {
+		return s.keepStale(err)
 	}
 	r.granted.remember(s.name, what)
 	return nil

@@ -81,20 +81,30 @@ func TestSpecBelowTheGenerationInForceChangesNoRolesAndNoRetention(t *testing.T)
 	w.sql(own, `CREATE ROLE "`+role+`"`)
 	w.Cleanup(func() { w.sql(own, `DROP OWNED BY "`+role+`"; DROP ROLE "`+role+`"`) })
 	w.patch("adb", "shop", `{"roles":{"writers":["`+role+`"]},"retention":{"touches":"9000h"}}`)
-	w.awaitReady(w.adb("shop"))
+	adb := w.adb("shop")
+	w.awaitReady(adb)
 	const retention = "SELECT touches IS NULL FROM referral.retention"
 	granted := "SELECT has_any_column_privilege('" + role + "', 'referral.signup', 'INSERT')"
 	inForce := func() bool { return value[bool](w, own, granted) && !value[bool](w, own, retention) }
 	if !inForce() {
-		t.Fatal("neither roles nor retention are in force")
+		t.Fatal("roles or retention are not in force")
 	}
-	w.sql(own, "UPDATE referral.owner SET generation = 4")
-	w.patch("adb", "shop", `{"attribution":"FirstTouch","roles":null,"retention":null}`)
+	if recorded := value[int64](w, own, "SELECT generation FROM referral.owner"); recorded != adb.Generation {
+		t.Errorf("generation %d is recorded, not that of the edit", recorded)
+	}
+	w.sql(own, "UPDATE referral.owner SET generation = 5; UPDATE referral.meta SET suspended = true")
+	w.patch("adb", "shop", `{"retention":null}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	w.patch("adb", "shop", `{"roles":null}`)
+	await(w, w.adb("shop"), "the second edit is observed", func(d *v1alpha1.AttributionDatabase) bool { return d.Status.ObservedGeneration == 4 })
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	if !value[bool](w, own, "SELECT suspended FROM referral.meta") {
+		t.Error("the spec that is ignored has resumed the database")
+	}
 	if !inForce() {
 		t.Error("the spec that is ignored has changed roles or retention")
 	}
-	w.patch("adb", "shop", `{"suspend":true}`) // generation 4
+	w.patch("adb", "shop", `{"suspend":true}`) // generation 5
 	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if value[bool](w, own, granted) || !value[bool](w, own, retention) {
 		t.Error("the spec of the generation in force has not changed roles and retention")

@@ -105,7 +105,7 @@ func (s *shop) declare(ctx context.Context) error {
 	if _, err := database.Claim(ctx, s.db, owner, ""); err != nil {
 		return err
 	}
-	if err := database.GrantRoles(ctx, s.db, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
+	if err := database.GrantRoles(ctx, s.db, owner.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
 		return err
 	}
 	declaration, err := declarationOf(fiveDollars(), 1)

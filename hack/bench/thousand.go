@@ -155,6 +155,7 @@ func (m *many) startCluster(ctx context.Context) error {
 	return err
 }
 
+// migrate leaves a schema without an owner, in which the roles have their rights.
 func (m *many) migrate(ctx context.Context, schema postgres.Schema) error {
 	db, err := postgres.Open(ctx, postgres.Config{URI: m.own.URI, Schema: schema, MaxConnections: 2})
 	if err != nil {
@@ -164,7 +165,14 @@ func (m *many) migrate(ctx context.Context, schema postgres.Schema) error {
 	if err := database.Migrate(ctx, db); err != nil {
 		return err
 	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+	if _, err := database.Claim(ctx, db, owner, ""); err != nil {
+		return err
+	}
+	if err := database.GrantRoles(ctx, db, owner.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
+		return err
+	}
+	_, err = db.Exec(ctx, db.Qualify("DELETE FROM referral.owner"))
+	return err
 }
 
 // create makes the objects of all databases in a namespace.

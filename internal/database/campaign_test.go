@@ -483,6 +483,19 @@ func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
 	if diff := cmp.Diff(before, testworld.Value[string](t, w, settings)); diff != "" {
 		t.Error(diff)
 	}
+	if err := database.SetTouchRetention(t.Context(), w.DB, shop.UID, 1, time.Hour); !isStale(err) {
+		t.Errorf("retention: %v", err)
+	}
+	if err := database.GrantRoles(t.Context(), w.DB, shop.UID, 1, database.Roles{}); !isStale(err) {
+		t.Errorf("roles: %v", err)
+	}
+	if err := database.RecordGeneration(t.Context(), w.DB, shop.UID, 1); !isStale(err) {
+		t.Errorf("nothing but the generation: %v", err)
+	}
+	testworld.Must(t, database.RecordGeneration(t.Context(), w.DB, shop.UID, 3))
+	if err := database.SetSuspended(t.Context(), w.DB, shop.UID, 2, false); err == nil {
+		t.Error("a setting of a generation below one that was recorded is in force")
+	}
 	testworld.Must(t, database.SetSuspended(t.Context(), w.DB, shop.UID, 3, false))
 
 	// Another object counts its generations from 1 again.

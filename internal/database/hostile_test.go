@@ -21,7 +21,7 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			migrated(t, db)
 			_, err := database.Claim(t.Context(), db, shop, "")
 			testworld.Must(t, err)
-			testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+			testworld.Must(t, database.GrantRoles(t.Context(), db, shop.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}}))
 			for i := range 2 {
 				testworld.Must(t, useAll(t.Context(), db, invite(func(d *database.Declaration) { d.Generation += int64(i) })))
 			}
@@ -49,7 +49,7 @@ func TestServerMayNotAnswerWithLargeArrays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, answers.Serve(t), postgres.DefaultSchema)
-			err := database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{"a"}})
+			err := database.GrantRoles(t.Context(), db, shop.UID, 0, database.Roles{Writers: []string{"a"}})
 			if err == nil || !strings.Contains(err.Error(), "the server sends an array in text format") {
 				t.Errorf("error %.1000v", err)
 			}

@@ -23,7 +23,7 @@ func TestNoChangeOfConfigurationWaitsForABatchWhileItHoldsMeta(t *testing.T) {
 			return database.SetSuspended(ctx, w.DB, shop.UID, 1, true)
 		},
 		"retention": func(ctx context.Context, w *world) error {
-			return database.SetTouchRetention(ctx, w.DB, shop.UID, time.Hour)
+			return database.SetTouchRetention(ctx, w.DB, shop.UID, 1, time.Hour)
 		},
 		"declaration": func(ctx context.Context, w *world) error {
 			_, err := database.Declare(ctx, w.DB, invite(func(d *database.Declaration) {

@@ -131,7 +131,7 @@ func TestASchemaMayHaveAnotherName(t *testing.T) {
 	migrated(t, db)
 	_, err := database.Claim(t.Context(), db, shop, "")
 	testworld.Must(t, err)
-	testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), db, shop.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}}))
 	declaration := invite()
 	_, err = database.Declare(t.Context(), db, declaration)
 	testworld.Must(t, err)

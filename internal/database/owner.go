@@ -21,6 +21,7 @@ type Identity struct {
 // Owner is the object that owns a schema; zero: none.
 type Owner struct {
 	Identity
+	Generation  int64     // of the object, whose settings are in force
 	HeartbeatAt time.Time // by the database's clock
 	ReleasedAt  time.Time // zero: not given up
 	Silent      bool      // the heartbeat is five minutes old
@@ -149,7 +150,7 @@ type querier interface {
 func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 	var owner Owner
 	var released *time.Time
-	err := from.QueryRow(ctx, sql).Scan(shownID{&owner.Installation}, shownID{&owner.Name}, shownID{&owner.UID}, &owner.HeartbeatAt, &released, &owner.Silent)
+	err := from.QueryRow(ctx, sql).Scan(shownID{&owner.Installation}, shownID{&owner.Name}, shownID{&owner.UID}, &owner.Generation, &owner.HeartbeatAt, &released, &owner.Silent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Owner{}, nil
 	}

@@ -28,7 +28,7 @@ func TestEverythingWorksThroughAPooler(t *testing.T) {
 	db := open(t, uri, postgres.DefaultSchema)
 	_, err := database.Claim(t.Context(), db, shop, "")
 	testworld.Must(t, err)
-	testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), db, shop.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}}))
 
 	// Many at once, so that statements land on connections that never saw them.
 	const rounds, workers = 20, 6

@@ -35,13 +35,18 @@ func (e *ErrRolesNotFound) Error() string {
 
 // GrantRoles grants the listed roles their rights, also rights that were revoked by hand, and
 // revokes those that it granted to roles which are not listed any more. It writes nothing if
-// nothing differs.
-func GrantRoles(ctx context.Context, db *postgres.DB, roles Roles) error {
+// nothing differs. A generation lower than that of an earlier change is an *ErrStale.
+func GrantRoles(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, roles Roles) error {
 	// A nil slice would be sent as null.
 	roles = Roles{Writers: append([]string{}, roles.Writers...), Readers: append([]string{}, roles.Readers...)}
 	due, missing, differs, err := compareRoles(ctx, db, db, roles)
 	if err == nil && (differs || len(due) > 0) {
-		err = transact(ctx, db, func(tx pgx.Tx) error { return grantRoles(ctx, tx, db, roles) })
+		err = transact(ctx, db, func(tx pgx.Tx) error {
+			if err := recordGeneration(ctx, tx, db, ownerUID, generation); err != nil {
+				return err
+			}
+			return grantRoles(ctx, tx, db, roles)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("while granting the schema to roles: %w", err)

@@ -25,24 +25,24 @@ func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	both := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
 
 	before := testworld.Value[string](t, w, footprint)
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, both))
 	if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
 		t.Errorf("the same again wrote something: %s", diff)
 	}
 
 	testworld.Exec(t, w, "REVOKE INSERT (amount) ON referral.purchase FROM shop; REVOKE SELECT ON referral.balance FROM bi")
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, both))
 	if diff := cmp.Diff(granted, rights()); diff != "" {
 		t.Errorf("a revoked right is not granted again: %s", diff)
 	}
 
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
 	for _, right := range rights() {
 		if !strings.HasSuffix(right, "SELECT") && !strings.HasSuffix(right, "USAGE") {
 			t.Errorf("a role that became a reader kept %s", right)
 		}
 	}
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{}))
 	if left := rights(); len(left) > 0 {
 		t.Errorf("a role that left the list kept %v", left)
 	}
@@ -68,7 +68,7 @@ func TestRolesMayExecuteWhatTheirStatementsCall(t *testing.T) {
 		"REVOKE EXECUTE ON FUNCTION referral.normal_code(text) FROM shop",
 	} {
 		testworld.Exec(t, w, statement)
-		testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+		testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, both))
 	}
 	for _, statement := range []string{
 		"INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'invite', 'anna')",
@@ -83,11 +83,11 @@ func TestRolesMayExecuteWhatTheirStatementsCall(t *testing.T) {
 		}
 	}
 	before := testworld.Value[string](t, w, footprint)
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, both))
 	if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
 		t.Errorf("the same again wrote something: %s", diff)
 	}
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{}))
 	if n := executable(); n > 0 {
 		t.Errorf("roles that left the list kept %d rights", n)
 	}
@@ -105,7 +105,7 @@ const rightsOf = `
 
 func TestMissingRolesAreReported(t *testing.T) {
 	w := newWorld(t)
-	err := database.GrantRoles(t.Context(), w.DB, database.Roles{
+	err := database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{
 		Writers: []string{testworld.WriterRole, "absent", `ab"sent`}, Readers: []string{"public", "absent"},
 	})
 	var missing *database.ErrRolesNotFound
@@ -126,8 +126,8 @@ func TestMissingRolesAreReported(t *testing.T) {
 
 func TestTheOwnerOfTheSchemaKeepsItsRights(t *testing.T) {
 	w := newWorld(t)
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{w.own.Operator}}))
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{Writers: []string{w.own.Operator}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{}))
 	testworld.Exec(t, w, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, arrived_at) VALUES ('u', 'p', 1, 'EUR', now())")
 }
 
@@ -140,19 +140,19 @@ func TestARoleWithAnOddName(t *testing.T) {
 	t.Cleanup(func() {
 		_, _ = admin.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted)
 	})
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{odd}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{Writers: []string{odd}}))
 	if !testworld.Value[bool](t, admin, "SELECT has_column_privilege($1, 'referral.purchase', 'amount', 'INSERT')", odd) {
 		t.Error("it has no rights")
 	}
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{}))
 }
 
 func TestRightsThatCannotBePassedOn(t *testing.T) {
 	w := newWorld(t)
-	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{}))
 	admin := testworld.Pool(t, w.own.AdminURI)
 	testworld.Exec(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
-	err := database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.ReaderRole}})
+	err := database.GrantRoles(t.Context(), w.DB, shop.UID, 0, database.Roles{Readers: []string{testworld.ReaderRole}})
 	if postgres.Classify(err) != postgres.ClassPermissionDenied || !strings.Contains(postgres.Message(err), "SCHEMA") {
 		t.Errorf("got %v, %s", err, postgres.Message(err))
 	}

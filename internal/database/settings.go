@@ -41,27 +41,54 @@ func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generat
 }
 
 // SetTouchRetention declares how long touches are kept; 0: for ever. It writes nothing if nothing
-// differs.
-func SetTouchRetention(ctx context.Context, db *postgres.DB, ownerUID string, kept time.Duration) error {
+// differs. A generation lower than that of an earlier change is an *ErrStale.
+func SetTouchRetention(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, kept time.Duration) error {
 	var microseconds *int64
 	if kept > 0 {
 		value := max(1, kept.Microseconds())
 		microseconds = &value
 	}
-	if _, err := db.Exec(ctx, query(db, "set_retention"), microseconds, ownerUID); err != nil {
+	err := set(ctx, db, ownerUID, generation, setting{"compare_retention", "", "set_retention"}, microseconds)
+	if err != nil {
 		return fmt.Errorf("while setting the retention of touches: %w", err)
 	}
 	return nil
 }
 
-// setting is a column of meta: the names of its statements.
+// RecordGeneration records that a generation of the object is in force, before its settings are
+// written. A generation lower than one that was recorded is an *ErrStale.
+func RecordGeneration(ctx context.Context, db *postgres.DB, ownerUID string, generation int64) error {
+	err := transact(ctx, db, func(tx pgx.Tx) error { return recordGeneration(ctx, tx, db, ownerUID, generation) })
+	if err != nil {
+		return fmt.Errorf("while recording the generation in force: %w", err)
+	}
+	return nil
+}
+
+// recordGeneration precedes what a transaction writes for a generation of the object that owns the
+// schema. The owner cannot change until the transaction ends.
+func recordGeneration(ctx context.Context, tx pgx.Tx, db *postgres.DB, ownerUID string, generation int64) error {
+	var inForce int64
+	err := tx.QueryRow(ctx, query(db, "advance_owner"), ownerUID, generation).Scan(&inForce)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return cmp.Or(requireOwner(ctx, tx, db, ownerUID), err)
+	case err != nil:
+		return err
+	case inForce > generation:
+		return &ErrStale{InForce: inForce}
+	}
+	return nil
+}
+
+// setting is a value that the owner declares: the names of its statements.
 type setting struct {
-	compare string // reads whether the column has a value
-	lock    string // locks what change writes beside meta, in the order of batches; empty: nothing
+	compare string // reads the owner, and whether the value is in force
+	lock    string // locks what change writes beside the value, in the order of batches; empty: nothing
 	change  string // writes the value
 }
 
-// set gives a column of meta a value, unless it has the value already.
+// set puts a value in force, unless it is.
 func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, s setting, value any) error {
 	var owner string
 	var same bool
@@ -70,23 +97,15 @@ func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64
 		return err
 	}
 	return transact(ctx, db, func(tx pgx.Tx) error {
-		var inForce int64
-		err := tx.QueryRow(ctx, query(db, "advance_owner"), ownerUID, generation).Scan(&inForce)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = cmp.Or(requireOwner(ctx, tx, db, ownerUID), err)
-		}
-		switch {
-		case err != nil:
+		if err := recordGeneration(ctx, tx, db, ownerUID, generation); err != nil {
 			return err
-		case inForce > generation:
-			return &ErrStale{InForce: inForce}
 		}
 		if s.lock != "" {
 			if _, err := tx.Exec(ctx, query(db, s.lock)); err != nil {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, query(db, s.change), value)
+		_, err := tx.Exec(ctx, query(db, s.change), value)
 		return err
 	})
 }

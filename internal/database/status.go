@@ -153,7 +153,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 		resync                               resyncRow
 	)
 	err = rows.Scan(shownText{&s.ServerVersion}, &s.Versions.Schema, &s.Versions.Rules, &s.Suspended, &s.Attribution, &retention,
-		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
+		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &s.Owner.Generation, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},
 		&declared, &budget, &currency,

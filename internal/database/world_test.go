@@ -40,7 +40,7 @@ func newWorld(t testing.TB) *world {
 			return err
 		}
 		roles := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
-		return database.GrantRoles(ctx, db, roles)
+		return database.GrantRoles(ctx, db, shop.UID, 0, roles)
 	})
 	return &world{
 		TB: t, DB: open(t, own.URI, postgres.DefaultSchema), own: own,

@@ -99,7 +99,7 @@ func TestFunctionsOfAnotherRoleNeverRunWithTheOwnersRights(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u1', 'p', 2000, 'USD'), ('u2', 'p', 2000, 'USD')`)
 	s.write(`INSERT INTO referral.erasure (user_id) VALUES ('u1')`)
 	s.converge()
-	testworld.Must(t, database.GrantRoles(t.Context(), s.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), s.db, uid, 0, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
 	s.expect("calls", "SELECT is_called FROM public.called", "false")
 }
 

@@ -120,7 +120,7 @@ func migrate(ctx context.Context, own *testworld.Database) error {
 	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
 		return err
 	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+	return database.GrantRoles(ctx, db, uid, 0, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
 func (s *shop) newEngine(options engine.Options) *engine.Engine {

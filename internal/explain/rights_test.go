@@ -6,6 +6,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
 // The rights of a reader are enough, also where PUBLIC may execute no function.
@@ -19,7 +20,7 @@ func TestReaderExplainsWhereFunctionsAreRevoked(t *testing.T) {
 	check(t, w.engine.Converge(t.Context()))
 	_, err := w.db.Exec(t.Context(), "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA referral FROM PUBLIC")
 	check(t, err)
-	check(t, database.GrantRoles(t.Context(), w.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
+	check(t, database.GrantRoles(t.Context(), w.db, migrated.Owner.UID, 0, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
 	for _, user := range []string{"ben", "carl"} {
 		if e := w.of(user); len(e.Purchases) != 1 {
 			t.Errorf("%s: %+v", user, e)

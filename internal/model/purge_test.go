@@ -60,9 +60,9 @@ func (h *history) allCompared() bool {
 func (o retain) happen(h *history) {
 	h.converge(converge{})
 	ctx := context.Background()
-	must(h.t, database.SetTouchRetention(ctx, h.db, ownerUID, time.Duration(o.Hours)*time.Hour))
+	must(h.t, database.SetTouchRetention(ctx, h.db, ownerUID, h.generation, time.Duration(o.Hours)*time.Hour))
 	must(h.t, h.engine(h.db, 0).Upkeep(ctx))
-	must(h.t, database.SetTouchRetention(ctx, h.db, ownerUID, 0))
+	must(h.t, database.SetTouchRetention(ctx, h.db, ownerUID, h.generation, 0))
 	locked := h.lockedRows().touches
 	for key, t := range h.touches {
 		if h.expired(o, t.at) && !locked[key] && !h.rests(key) {

@@ -148,7 +148,7 @@ func migrate(ctx context.Context, own *testworld.Database) error {
 	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: ownerUID}, ""); err != nil {
 		return err
 	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+	return database.GrantRoles(ctx, db, ownerUID, 0, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
 // execute runs statements as the superuser in one transaction. Those that contain $1 get the

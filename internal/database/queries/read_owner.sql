@@ -1,3 +1,3 @@
 -- The owner, by the database's clock. At most one row.
-SELECT installation, name, uid, heartbeat_at, released_at, heartbeat_at < clock_timestamp() - interval '5 minutes'
+SELECT installation, name, uid, generation, heartbeat_at, released_at, heartbeat_at < clock_timestamp() - interval '5 minutes'
   FROM referral.owner

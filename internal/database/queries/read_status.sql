@@ -4,7 +4,7 @@
 -- change_pkey, since the first change of each shard was enqueued first.
 SELECT split_part(current_setting('server_version'), ' ', 1),
        m.schema_version, m.rules_version, m.suspended, m.attribution, (SELECT touches FROM referral.retention),
-       coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), o.heartbeat_at, o.released_at,
+       coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), coalesce(o.generation, 0), o.heartbeat_at, o.released_at,
        coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
        (SELECT min(first.enqueued_at)

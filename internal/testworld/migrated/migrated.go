@@ -45,7 +45,7 @@ func With(t testing.TB, key string, add func(context.Context, *postgres.DB) erro
 			return err
 		}
 		roles := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
-		if err := database.GrantRoles(ctx, db, roles); err != nil {
+		if err := database.GrantRoles(ctx, db, Owner.UID, 0, roles); err != nil {
 			return err
 		}
 		return add(ctx, db)
