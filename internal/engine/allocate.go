@@ -47,7 +47,7 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 		})
 	})
 	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {
-		return false, wrap("while looking for allocation requests", err)
+		return false, wrap("while looking for allocation requests", cmp.Or(err, b.findElsewhere(ctx, "allocation_is_requested", b.turn.suspect)))
 	}
 	var waiting []reward.WaitingPair
 	if campaign := b.config.Reward.Campaigns[b.allocatesFor]; campaign != nil {

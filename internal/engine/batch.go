@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ type batch struct {
 	// withheld.
 	countsLosses bool
 
+	elsewhere bool  // the suspect has work, and another batch has locked it
 	chosen    int   // dequeued keys, or referees of the head of a waitlist
 	bytes     int   // estimate of the memory that the batch holds
 	mostKnown int   // most of it for LoadKnown; 0: as for any batch
@@ -170,9 +172,17 @@ func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 		return nil
 	})
 	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
-		return false, wrap("while locking shards", err)
+		return false, wrap("while locking shards", cmp.Or(err, b.findElsewhere(ctx, "shard_has_work", shardOf(b.turn.suspect))))
 	}
 	return true, wrap("while dequeueing changes", b.dequeue(ctx))
+}
+
+// findElsewhere finds out whether a suspect that could not be locked has work.
+func (b *batch) findElsewhere(ctx context.Context, statement string, suspect any) error {
+	if b.turn.suspect == "" {
+		return nil
+	}
+	return b.tx.QueryRow(ctx, b.statement(statement), suspect).Scan(&b.elsewhere)
 }
 
 // mayLock reports whether the turn allows to lock the shard next. The server that answers it is not
@@ -257,7 +267,7 @@ func (b *batch) converge(ctx context.Context) error {
 
 // ending describes how the batch ended to the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
-	e := ending{began: began, at: time.Now(), chosen: b.chosen, fault: postgres.FaultOf(err), cause: err}
+	e := ending{began: began, at: time.Now(), elsewhere: b.elsewhere, chosen: b.chosen, fault: postgres.FaultOf(err), cause: err}
 	if errors.Is(err, errMemoryInUse) {
 		e.fault = postgres.FaultPassing
 	}

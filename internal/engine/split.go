@@ -32,6 +32,7 @@ const mostSuspects = mostShards
 //	failed by a lock, the connection or the disk ─► the same again, and Err reports it
 //	no answer in time ─► half as many changes too, since all statements together may be too slow
 //	committed ─► twice as many changes, until the unit is no suspect any more
+//	locked by another worker or engine ─► it stays a suspect, and its turn comes later
 //
 // So a failure of the whole database sets no referee aside: no batch is decided meanwhile.
 type split struct {
@@ -80,6 +81,7 @@ func (t *turn) allows(unit string) bool {
 type ending struct {
 	began, at time.Time
 	units     []string // units that were locked; empty: there was nothing to do, or none could be locked
+	elsewhere bool     // the suspect has work, and another worker or engine has locked it
 	chosen    int      // dequeued keys, or referees of the head of a waitlist
 	alone     string   // the only referee that was chosen; empty: there were none or several
 	fault     postgres.Fault
@@ -131,14 +133,26 @@ func (s *split) condemns(p *suspect) bool {
 // succeeded records how a turn without a failure ended. It reports whether there may be anything
 // left to do in the next one.
 func (s *split) succeeded(t turn, e ending) (more bool) {
-	if len(e.units) == 0 {
+	switch {
+	case e.elsewhere:
+		return s.postpone(t)
+	case len(e.units) == 0:
 		return s.nothingToDo(t)
 	}
 	s.committed(t, e)
 	return true
 }
 
-// nothingToDo removes a suspect without work: another engine has done it.
+// postpone keeps a suspect that another worker or engine works on, with its size: if that batch
+// fails too, it is in its turn a suspect there. A worker that forgot the size would begin with as
+// many changes as ever.
+func (s *split) postpone(t turn) (more bool) {
+	s.suspects = append(s.suspects, s.remove(t))
+	s.suspectNext = false
+	return !s.idle
+}
+
+// nothingToDo removes a suspect without work: another worker or engine has done it.
 func (s *split) nothingToDo(t turn) (more bool) {
 	if t.suspect != "" {
 		s.remove(t)

@@ -152,6 +152,28 @@ func TestFailingDatabaseSetsNoRefereeAside(t *testing.T) {
 	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
 }
 
+// The workers take turns at the one shard: each finds it locked while the other one fails.
+func TestTwoWorkersSplitOneShard(t *testing.T) {
+	s := newShop(t)
+	s.sharded(1)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`IF NEW.user_id = 'u77' THEN PERFORM pg_sleep(0.1); RAISE EXCEPTION 'no'; END IF;`)
+	s.signUp(500)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	s.eventually("all others are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "499")
+	s.eventually("set aside", "SELECT user_id FROM referral.set_aside", "u77")
+	stop()
+	testworld.Must(t, <-done)
+	if failures := e.Stats().Failures; failures > 60 {
+		t.Errorf("%d batches failed", failures)
+	}
+}
+
 func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

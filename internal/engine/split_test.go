@@ -177,6 +177,40 @@ func TestSplitRemovesASuspectWithoutWork(t *testing.T) {
 	}
 }
 
+// Each of two workers begins as soon as the other has failed, so it finds the unit locked whenever
+// its own turn for the suspect comes.
+func TestSplitsOfTwoWorkersBothShrinkASuspect(t *testing.T) {
+	workers := []*split{{full: 125}, {full: 125}}
+	now, left := time.Unix(0, 0), users("x", 500)
+	for round := 0; slices.Contains(left, "xaa"); round++ {
+		if round == 100 {
+			t.Fatal("the referee at fault is not set aside")
+		}
+		worker, other := workers[round%2], workers[(round+1)%2]
+		turn := worker.next(now, 0, 500)
+		for !turn.allows("3") {
+			worker.succeeded(turn, ending{began: now, at: now})
+			turn = worker.next(now, 0, 500)
+		}
+		for more := true; more; {
+			beside := other.next(now, 0, 500)
+			more = other.succeeded(beside, ending{began: now, at: now, elsewhere: beside.suspect != ""})
+		}
+		e := ending{began: now, at: now.Add(time.Second), units: []string{"3"}, chosen: min(turn.size, len(left))}
+		now = e.at
+		if e.chosen == 1 {
+			e.alone = left[0]
+		}
+		if slices.Contains(left[:e.chosen], "xaa") && turn.setAside != "xaa" {
+			e.fault, e.cause = postgres.FaultBatch, errors.New("no")
+			worker.failure(turn, e)
+			continue
+		}
+		left = left[e.chosen:]
+		worker.succeeded(turn, e)
+	}
+}
+
 // A batch whose statements take too long together ends without an error of the server. No referee
 // is set aside for that: the server may be silent.
 func TestSplitShrinksASuspectThatGetsNoAnswerInTime(t *testing.T) {
