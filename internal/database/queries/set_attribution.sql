@@ -1,5 +1,6 @@
 -- Sets the attribution model, enqueues all campaigns, and counts it as an edit of each. If the
 -- model is the same already it changes nothing. The campaigns are locked.
+-- Reads table campaign whole.
 WITH changed AS (
     UPDATE referral.meta SET attribution = $1, epoch = epoch + 1 WHERE attribution <> $1 RETURNING epoch
 ), enqueued AS (

@@ -1,3 +1,2 @@
--- Sets how long touches are kept, in microseconds, $1; null: for ever. A pass is due. Uses
--- retention_pkey.
+-- Sets how long touches are kept, in microseconds, $1; null: for ever. A pass is due.
 UPDATE referral.retention SET touches = $1::bigint, due_at = now(), visitor_id = '', touch_id = ''

@@ -7,7 +7,7 @@ WITH due AS MATERIALIZED (
            EXISTS (SELECT
                      FROM referral.campaign AS c
                      JOIN referral.attribution AS a ON a.campaign = c.name AND a.user_id = e.user_id
-                    WHERE c.name = e.campaign AND c.mode = 'Suspended') AS waits
+                    WHERE c.name = e.campaign COLLATE "default" AND c.mode = 'Suspended') AS waits
       FROM referral.erasing AS e
      WHERE e.retry_at IS NOT NULL AND (e.retry_at <= now() OR $1)
      LIMIT 1000

@@ -7,7 +7,8 @@
 --
 -- Touches are found again by ctid: the planner does not expect that a visitor has many touches, and
 -- may read all of them for each.
--- Uses retention_pkey, touch_pkey, signup_visitor and attribution_pkey.
+-- Uses retention_pkey, touch_pkey, signup_visitor and attribution_pkey, and reads table campaign
+-- whole.
 WITH place AS MATERIALIZED (
     SELECT visitor_id, touch_id,
            now() - greatest(touches, (SELECT coalesce(max(attribution_window), 0) FROM referral.campaign)) * interval '1 microsecond' AS before

@@ -13,7 +13,7 @@ WITH waiting AS MATERIALIZED (
            greatest(-9223372036854775808, least(9223372036854775807,
                     c.budget_amount - greatest(0, coalesce(used.amount, 0))))::bigint AS budget_left
       FROM (SELECT DISTINCT campaign FROM waiting) AS d
-     CROSS JOIN LATERAL (SELECT * FROM referral.campaign WHERE name = d.campaign LIMIT 1) AS c
+     CROSS JOIN LATERAL (SELECT * FROM referral.campaign WHERE name = d.campaign COLLATE "default" LIMIT 1) AS c
      CROSS JOIN LATERAL (SELECT sum(coalesce(nullif(granted + held, 'NaN'), 'Infinity')) AS amount FROM referral.credit_count
                           WHERE campaign = c.name AND currency = c.budget_currency) AS used
 )

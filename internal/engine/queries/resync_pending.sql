@@ -7,7 +7,7 @@ SELECT DISTINCT w.user_id
             WHEN 'Allocation' THEN EXISTS (SELECT FROM referral.allocation_request AS a WHERE a.campaign = w.key)
             WHEN 'Reversal' THEN EXISTS (SELECT
                                            FROM referral.reversal AS r
-                                           JOIN referral.campaign AS p ON p.name = r.campaign
+                                           JOIN referral.campaign AS p ON p.name = r.campaign COLLATE "default"
                                           WHERE r.campaign = w.key AND NOT r.done AND p.mode = 'Reversing')
             ELSE EXISTS (SELECT FROM referral.change AS c
                           WHERE c.shard = referral.shard_of(w.key) AND c.key = w.key AND c.kind = w.kind) END;

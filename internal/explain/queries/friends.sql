@@ -12,5 +12,5 @@ SELECT f.user_id, f.signed_up_at, f.campaign, coalesce(p.purchase_id, ''), coale
   LEFT JOIN LATERAL (SELECT purchase_id, state, reason, campaign FROM referral.pair
                       WHERE user_id = f.user_id
                       ORDER BY array_position(ARRAY['Granted', 'Held', 'Waiting', 'Reversed'], state) LIMIT 1) AS p ON true
-  LEFT JOIN referral.campaign AS c ON c.name = p.campaign
+  LEFT JOIN referral.campaign AS c ON c.name = p.campaign COLLATE "default"
  ORDER BY f.signed_up_at DESC, f.user_id DESC

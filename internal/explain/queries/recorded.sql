@@ -12,7 +12,7 @@ SELECT n.purchase_id, n.purchased_at, coalesce(n.currency, ''),
           FULL JOIN (SELECT * FROM referral.pair WHERE user_id = $1 AND ($2 = '' OR purchase_id = $2)) AS p USING (purchase_id)
          ORDER BY at DESC, purchase_id
          LIMIT $3) AS n
-  LEFT JOIN referral.campaign AS c ON c.name = n.campaign
-  LEFT JOIN referral.revision AS r ON r.campaign = n.campaign AND r.revision = n.revision
+  LEFT JOIN referral.campaign AS c ON c.name = n.campaign COLLATE "default"
+  LEFT JOIN referral.revision AS r ON r.campaign = n.campaign COLLATE "default" AND r.revision = n.revision
   LEFT JOIN LATERAL (SELECT sum(amount) AS total FROM referral.refund WHERE user_id = $1 AND purchase_id = n.purchase_id) AS refund ON true
  ORDER BY n.at DESC, n.purchase_id

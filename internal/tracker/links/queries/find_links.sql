@@ -7,7 +7,7 @@ SELECT given.code, coalesce(referral.normal_code(given.code), ''), l.code IS NOT
   LEFT JOIN LATERAL (SELECT l.code, l.destination, c.destination AS campaign_destination,
                             l.expires_at, l.disabled_at, s.visitor_id
                        FROM referral.link AS l
-                       LEFT JOIN referral.campaign AS c ON c.name = l.campaign
+                       LEFT JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
                        LEFT JOIN referral.signup AS s ON s.user_id = l.referrer_id
                       WHERE l.code = referral.normal_code(given.code)
                       LIMIT 1) AS l ON true;
