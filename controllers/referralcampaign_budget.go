@@ -26,7 +26,7 @@ func (r *ReferralCampaignReconciler) reportBudget(_ context.Context, s *campaign
 	if remaining.Sign() > 0 {
 		lacks := "is too little for another pair"
 		if !s.desired.terms.TooLittleForAPair(remaining) {
-			lacks = "is not enough for the waiting pairs, or these pairs are not decided yet (see status.setAside of AttributionDatabase " +
+			lacks = "is not enough for the waiting pairs, unless these pairs are still being admitted, or are set aside (see status.setAside of AttributionDatabase " +
 				s.databaseName().Name + ")"
 		}
 		left = fmt.Sprintf("the remaining %s %s of the budget of %s %s", reward.FormatSum(remaining, budget.Currency), budget.Currency, whole, lacks)

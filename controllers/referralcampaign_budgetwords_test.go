@@ -29,16 +29,16 @@ func TestUsedUpBudgetIsReportedWithWhatRemains(t *testing.T) {
 			want: "in force, and the remaining 3.00 USD of the budget of 10.00 USD is too little for another pair; " +
 				"2 pairs wait and are admitted in order when credits are reversed or spec.budget is raised",
 		},
-		"a pair fits, and one waits that is set aside or was not decided yet": {
+		"a pair fits, and one waits that is set aside or is still being admitted": {
 			terms: &fixed, granted: 100, waiting: 1,
 			want: "in force, and the remaining 9.00 USD of the budget of 10.00 USD is not enough for the waiting pairs, " +
-				"or these pairs are not decided yet (see status.setAside of AttributionDatabase shop); " +
+				"unless these pairs are still being admitted, or are set aside (see status.setAside of AttributionDatabase shop); " +
 				"1 pair waits and is admitted in order when credits are reversed or spec.budget is raised",
 		},
 		"a small purchase would fit": {
 			terms: &percentage, granted: 800, waiting: 1,
 			want: "in force, and the remaining 2.00 USD of the budget of 10.00 USD is not enough for the waiting pairs, " +
-				"or these pairs are not decided yet (see status.setAside of AttributionDatabase shop); " +
+				"unless these pairs are still being admitted, or are set aside (see status.setAside of AttributionDatabase shop); " +
 				"1 pair waits and is admitted in order when credits are reversed or spec.budget is raised",
 		},
 		"pairs may wait for the cap": {terms: &capped, granted: 100, waiting: 1},

@@ -88,7 +88,7 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if !equality.Semantic.DeepEqual(before.Status, review.Status) {
+	if !waitsAsBefore(before, &review) && !equality.Semantic.DeepEqual(before.Status, review.Status) {
 		err := r.client.Status().Update(ctx, &review)
 		if apierrors.IsInvalid(err) { // its message repeats values, which are about a person
 			review.Status = before.Status
@@ -113,6 +113,14 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 func answered(review *v1alpha1.RewardReview) bool {
 	return meta.IsStatusConditionTrue(review.Status.Conditions, v1alpha1.ReadyCondition) ||
 		meta.IsStatusConditionTrue(review.Status.Conditions, v1alpha1.StalledCondition)
+}
+
+// waitsAsBefore reports whether a review still waits for what it waited for. The message of a
+// database that is away may differ each second, in each replica, which is not worth a write.
+func waitsAsBefore(before, review *v1alpha1.RewardReview) bool {
+	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ReadyCondition)
+	is := meta.FindStatusCondition(review.Status.Conditions, v1alpha1.ReadyCondition)
+	return !answered(review) && was != nil && is != nil && was.Status == is.Status && was.Reason == is.Reason
 }
 
 // rest is how long a review is still kept.
