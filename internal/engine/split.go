@@ -56,6 +56,7 @@ type suspect struct {
 	passingFailures int       // failures in a row that the batch did not cause
 	cause           error     // of the last failure
 	notBefore       time.Time // no turn before this time while other units have work
+	elsewhere       bool      // in its last turn another worker or engine worked on it
 }
 
 // turn is what the next batch may work on.
@@ -147,7 +148,9 @@ func (s *split) succeeded(t turn, e ending) (more bool) {
 // fails too, it is in its turn a suspect there. A worker that forgot the size would begin with as
 // many changes as ever.
 func (s *split) postpone(t turn) (more bool) {
-	s.suspects = append(s.suspects, s.remove(t))
+	p := s.remove(t)
+	p.elsewhere = true
+	s.suspects = append(s.suspects, p)
 	s.suspectNext = false
 	return !s.idle
 }
@@ -217,7 +220,7 @@ func (s *split) remove(t turn) suspect {
 
 // fail records the suspect's failure.
 func (p *suspect) fail(e ending, byBatch bool, failed int) {
-	p.cause, p.notBefore = e.cause, e.at.Add(e.at.Sub(e.began))
+	p.cause, p.notBefore, p.elsewhere = e.cause, e.at.Add(e.at.Sub(e.began)), false
 	if !byBatch {
 		p.passingFailures++
 		if errors.Is(e.cause, context.DeadlineExceeded) {
@@ -249,10 +252,10 @@ func (p *suspect) shrink(e ending) {
 }
 
 // stuck returns why a unit makes no progress that splitting could bring, such as a lock that does
-// not end; nil: all make progress.
+// not end; nil: all make progress, or others say why not.
 func (s *split) stuck() error {
 	at := slices.IndexFunc(s.suspects, func(p suspect) bool {
-		return p.passingFailures >= 2 || p.passingFailures == 0 && p.size == 1 && (p.alone == "" || p.timesAlone > aloneAtMost)
+		return !p.elsewhere && (p.passingFailures >= 2 || p.passingFailures == 0 && p.size == 1 && (p.alone == "" || p.timesAlone > aloneAtMost))
 	})
 	if at < 0 {
 		return nil

@@ -211,6 +211,23 @@ func TestSplitsOfTwoWorkersBothShrinkASuspect(t *testing.T) {
 	}
 }
 
+// Another engine works on a unit all the time, and says itself if that fails.
+func TestSplitIsNotStuckByAUnitThatAnotherWorksOn(t *testing.T) {
+	s := split{full: 500}
+	play(&s, queue{7: users("x", 9)}, fails(postgres.FaultPassing, "xaa"))
+	if s.stuck() == nil {
+		t.Fatal("not stuck by a unit that failed twice")
+	}
+	now := time.Unix(3600, 0)
+	for range 2 {
+		turn := s.next(now, 0, 2000)
+		s.succeeded(turn, ending{began: now, at: now, elsewhere: turn.suspect != ""})
+	}
+	if len(s.suspects) != 1 || s.stuck() != nil {
+		t.Errorf("%d suspects, stuck by %v", len(s.suspects), s.stuck())
+	}
+}
+
 // A batch whose statements take too long together ends without an error of the server. No referee
 // is set aside for that: the server may be silent.
 func TestSplitShrinksASuspectThatGetsNoAnswerInTime(t *testing.T) {
