@@ -19,15 +19,27 @@ var (
 	namedArgument = regexp.MustCompile(`@[a-z_]+`)
 	// byKey are indexes of columns in the database's own collation. Those of the columns that they
 	// are compared with are COLLATE "C", which the planner finds in no such index.
-	byKey = map[string]*regexp.Regexp{
-		"campaign_pkey": regexp.MustCompile(`Seq Scan on campaign\b`),
-		"revision_pkey": regexp.MustCompile(`Seq Scan on revision\b`),
-	}
+	byKey = map[string]*regexp.Regexp{"campaign_pkey": usesOf("campaign"), "revision_pkey": usesOf("revision")}
 )
+
+// usesOf matches scans of a table, and of its key; only a scan with the submatch looks rows up by key.
+func usesOf(table string) *regexp.Regexp {
+	return regexp.MustCompile(`(?:Seq Scan on ` + table + `\b|Scan (?:Backward )?(?:using|on) ` + table + `_pkey\b)[^\n]*\n?( *Index Cond)?`)
+}
 
 // Visitors and batches would wait for a scan of all campaigns otherwise.
 func TestStatementsFindCampaignsAndRevisionsByTheirKeys(t *testing.T) {
 	w := newWorld(t)
+	w.declare(invite())
+	for _, sql := range []string{
+		`INSERT INTO referral.campaign SELECT (jsonb_populate_record(c, jsonb_build_object('name', 'c' || n, 'uid', 'u' || n))).*
+			FROM referral.campaign AS c, generate_series(1, 10000) AS n`,
+		`INSERT INTO referral.revision SELECT (jsonb_populate_record(r, jsonb_build_object('campaign', 'c' || n))).*
+			FROM referral.revision AS r, generate_series(1, 10000) AS n`,
+		"ANALYZE referral.campaign, referral.revision",
+	} {
+		testworld.Exec(t, w, sql)
+	}
 	var files []string
 	for _, pattern := range []string{"../*/queries/*.sql", "../*/*/queries/*.sql"} {
 		found, err := filepath.Glob(pattern)
@@ -44,15 +56,17 @@ func TestStatementsFindCampaignsAndRevisionsByTheirKeys(t *testing.T) {
 			continue
 		}
 		plan := w.genericPlan(comments.ReplaceAllString(text, ""))
-		for index, scan := range byKey {
+		for index, uses := range byKey {
 			if strings.Contains(says, index) {
 				named++
 				if !strings.Contains(plan, index) {
 					t.Errorf("%s says that it uses %s, which it does not:\n%s", file, index, plan)
 				}
 			}
-			if scan.MatchString(plan) && !strings.Contains(says, "whole") {
-				t.Errorf("%s does not say that it reads a table whole:\n%s", file, plan)
+			for _, use := range uses.FindAllStringSubmatch(plan, -1) {
+				if use[1] == "" && !strings.Contains(says, "whole") {
+					t.Errorf("%s does not say that it reads a table whole:\n%s", file, plan)
+				}
 			}
 		}
 	}
@@ -61,8 +75,7 @@ func TestStatementsFindCampaignsAndRevisionsByTheirKeys(t *testing.T) {
 	}
 }
 
-// genericPlan returns how the database carries out a statement, whatever its arguments are, if it
-// scans no table that an index may be used for.
+// genericPlan returns how the database carries out a statement, whatever its arguments are.
 func (w *world) genericPlan(sql string) string {
 	w.Helper()
 	var names []string

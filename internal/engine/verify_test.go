@@ -74,6 +74,7 @@ func TestVerificationFindsRowsThatDifferFromTheirChecksums(t *testing.T) {
 		"attribution was altered":                    "UPDATE referral.attribution SET label = 'tampered' WHERE user_id = 'bob'",
 		"pair was altered":                           "UPDATE referral.pair SET reason = 'Overridden' WHERE user_id = 'bob'",
 		"credit was altered":                         "UPDATE referral.credit SET checksum = 7 WHERE user_id = 'bob'",
+		"ledger sum of a held pair":                  "UPDATE referral.pair SET state = 'Held' WHERE user_id = 'bob'",
 		"append-only table without its guard":        "ALTER TABLE referral.redemption DISABLE TRIGGER USER",
 		"writers' row of an account is off its sums": "INSERT INTO referral.writer_account VALUES ('bob', 'USD', 7, 0)",
 	} {

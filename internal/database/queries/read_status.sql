@@ -1,7 +1,7 @@
 -- Everything that is reported of a database and its campaigns: a row for each campaign, or one row
--- if there is none. The cost does not grow with the past: counters have a row per shard, and
--- pending changes are counted up to $1. The oldest change is found by one lookup per shard in
--- change_pkey, since the first change of each shard was enqueued first.
+-- if there is none. Reads table campaign whole. The cost does not grow with the past: counters have
+-- a row per shard, and pending changes are counted up to $1. The oldest change is found by one lookup
+-- per shard in change_pkey, since the first change of each shard was enqueued first.
 SELECT split_part(current_setting('server_version'), ' ', 1),
        m.schema_version, m.rules_version, m.suspended, m.attribution, (SELECT touches FROM referral.retention),
        coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), coalesce(o.generation, 0), o.heartbeat_at, o.released_at,

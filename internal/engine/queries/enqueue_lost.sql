@@ -7,7 +7,7 @@ WITH unfinished AS (
       FROM referral.rollout AS o
       JOIN referral.campaign AS c ON c.name = o.campaign AND c.mode <> 'Suspended'
      WHERE NOT o.reached_all
-       AND o.revision = (SELECT max(r.revision) FROM referral.revision AS r WHERE r.campaign = o.campaign)
+       AND o.revision = (SELECT max(r.revision) FROM referral.revision AS r WHERE r.campaign = o.campaign COLLATE "default")
     UNION ALL
     SELECT 'Campaign', c.name, ''
       FROM referral.campaign AS c

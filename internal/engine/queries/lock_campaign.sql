@@ -3,6 +3,8 @@
 -- Uses campaign_pkey and waitlist_pkey.
 SELECT
   FROM referral.campaign
- WHERE name = ANY ($1) OR name IN (SELECT campaign FROM referral.waitlist WHERE user_id = ANY ($2))
+ WHERE name = ANY (ARRAY(SELECT unnest($1::text[])
+                         UNION
+                         SELECT campaign COLLATE "default" FROM referral.waitlist WHERE user_id = ANY ($2)))
  ORDER BY name
    FOR NO KEY UPDATE;

@@ -2,7 +2,7 @@
 -- column, or state and reason, was altered, the value that fits the checksum is searched among the
 -- values of other rows and the possible values. Returns the repaired pairs. Other altered pairs
 -- stay as they are.
--- Uses pair_pkey and the keys of the other tables.
+-- Uses pair_pkey and the keys of the other tables. If a pair was altered it reads table campaign whole.
 WITH altered AS MATERIALIZED (
     SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, counted_at,
            allowed, state, reason, credits, decided_at, checksum
@@ -21,7 +21,7 @@ WITH altered AS MATERIALIZED (
     UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, r.revision AS revision, a.admission_order,
            a.ordinal, a.qualified_at, a.matures_at, a.counted_at, a.allowed, a.state, a.reason, a.credits
-      FROM altered AS a JOIN referral.revision AS r ON r.campaign = a.campaign
+      FROM altered AS a JOIN referral.revision AS r ON r.campaign = a.campaign COLLATE "default"
     UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, w.admission_order AS admission_order,
            a.ordinal, a.qualified_at, a.matures_at, a.counted_at, a.allowed, a.state, a.reason, a.credits
@@ -46,7 +46,7 @@ WITH altered AS MATERIALIZED (
            a.counted_at, a.allowed, a.state, a.reason, a.credits
       FROM altered AS a
       JOIN referral.purchase AS b ON b.user_id = a.user_id AND b.purchase_id = a.purchase_id
-      JOIN referral.revision AS r ON r.campaign = a.campaign AND r.revision = a.revision
+      JOIN referral.revision AS r ON r.campaign = a.campaign COLLATE "default" AND r.revision = a.revision
      CROSS JOIN LATERAL (SELECT coalesce((r.terms ->> 'holdPeriod')::bigint, 0) / 1000 * interval '1 microsecond' AS hold) AS h
     UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, a.admission_order, a.ordinal,

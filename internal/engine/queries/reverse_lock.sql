@@ -5,7 +5,7 @@
 -- Uses campaign_pkey.
 SELECT r.campaign, r.resume_user, r.resume_purchase, r.xmin::text::bigint
   FROM referral.reversal AS r
-  JOIN referral.campaign AS c ON c.name = r.campaign COLLATE "default"
+ CROSS JOIN LATERAL (SELECT mode FROM referral.campaign WHERE name = r.campaign COLLATE "default" LIMIT 1) AS c
  WHERE NOT r.done AND c.mode = 'Reversing' AND r.campaign <> ALL ($1::text[])
  ORDER BY r.campaign > $2 DESC, r.campaign
  LIMIT 1

@@ -1,6 +1,6 @@
 -- Counts the attributed referees from user_id @from to @last, and reports whether their rows agree:
--- then verify_referees would find nothing. It reads each table once, without a join, and compares
--- sums of hashes, in memory that does not grow with the range.
+-- then verify_referees would find nothing. It reads each table once, without a join, table revision
+-- whole, and compares sums of hashes, in memory that does not grow with the range.
 --
 -- A wrong row changes a sum by a multiple of a hash of its key, so sums are equal by accident about
 -- as often as an altered row fits its checksum.

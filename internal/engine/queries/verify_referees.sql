@@ -1,10 +1,11 @@
--- Finds violations of the rules about one referee, from user_id @from to @last, in
--- one snapshot that reads each table once. @users narrows it to these referees; null: all.
+-- Finds violations of the rules about one referee, from user_id @from to @last, in one snapshot that
+-- reads each table once. @users narrows it to these referees; null: all.
 --
 -- The rules are those of referral.violations(), in the same words, but a deferral excuses a
--- postponed pair only while the pair's own campaign is suspended. Beside them each row is compared
--- with its checksum, and the entries of a reward with their numbers. An altered or missing entry
--- cannot be put back: what a later entry of the same reward corrected is no violation any more.
+-- postponed pair only while the pair's own campaign is suspended. Beside them no entries stand for
+-- a held pair, each row is compared with its checksum, and the entries of a reward with their
+-- numbers. An altered or missing entry cannot be put back: what a later entry of the same reward
+-- corrected is no violation any more.
 --
 -- Uses the keys of attribution, pair, credit, ledger, waitlist and deferred, or reads them whole
 -- where the range is a large part of them.
@@ -46,6 +47,11 @@ SELECT 'ledger sum is neither 0 nor its credit' AS rule, user_id, user_id || '/'
   FROM sums AS s
   LEFT JOIN credits AS c USING (user_id, purchase_id, reward, campaign, beneficiary_id, currency)
  WHERE s.amount <> 0 AND s.amount IS DISTINCT FROM c.amount
+UNION ALL
+SELECT 'ledger sum of a held pair', user_id, user_id || '/' || purchase_id || '/' || s.reward, format('entries: %s %s', s.amount, s.currency)
+  FROM sums AS s
+  JOIN pairs AS p USING (user_id, purchase_id)
+ WHERE p.state = 'Held' AND s.amount <> 0
 UNION ALL
 SELECT 'granted credit without its ledger sum', user_id, user_id || '/' || purchase_id || '/' || c.reward,
        format('credit: %s %s, entries: %s', c.amount, c.currency, coalesce(s.amount, 0))
