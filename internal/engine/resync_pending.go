@@ -8,10 +8,11 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Kinds of what is pending for a campaign beside changes.
+// Kinds of what is pending beside the changes that a referee's rows name.
 const (
 	pendingAllocation = "Allocation" // a request to allocate it
 	pendingReversal   = "Reversal"   // a reversal that is not done
+	pendingTouched    = "Touched"    // a change of a code; its key is a visitor with a touch of it
 )
 
 // dropPending drops the referees that a pending change of any kind reaches, those from which a
@@ -51,6 +52,10 @@ func (b *batch) findPending(ctx context.Context) (map[string]bool, error) {
 			for _, key := range named[is.names] {
 				add(kind, key)
 			}
+		}
+		if r.Attribution == nil && len(r.Pairs) > 0 && r.visitorID != "" {
+			// A pair may rest on a touch whose link is gone or has changed, so that it was not loaded.
+			add(pendingTouched, r.visitorID)
 		}
 		for _, campaign := range r.campaignsToTakeBack() {
 			add(pendingReversal, campaign)

@@ -1005,3 +1005,34 @@ func TestErasureEndsWhileAWriterFillsTheBlankSignup(t *testing.T) {
 		})
 	}
 }
+
+// A step of a rollout commits before the declaration that suspends its campaign, and that waits for
+// it.
+func TestRolloutGoesOnUntilTheSuspensionCommits(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 500}, {From: 2, Amount: 100}}}, {Name: "friend", Referee: true, Rate: "10"}}}, Scope: "HeldPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann7", Label: "press"},
+		addSignup{User: "cat7", Code: "b", At: 92},
+		beside{Batch: 1, At: 1, What: declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}}, Scope: "NewPairs"}},
+		revert{Campaign: "one", Scope: "NewPairs"},
+		beside{Batch: 2, At: 60, What: again{Campaign: "one", Mode: "Suspended"}},
+	})
+}
+
+// The pair of a closed campaign rests on a touch of a link that is gone. The change of its code is
+// pending.
+func TestResyncWaitsForTheChangeOfATouchedCode(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "b", Campaign: "two", Referrer: "u101", Label: "press"},
+		addSignup{User: "u106", Code: "B", At: 80},
+		addSignup{User: "u107", Visitor: "v2", At: 80},
+		addPurchase{User: "u106", ID: "p2", Amount: 1000, Currency: "USD", At: 104, Category: "book"},
+		addPurchase{User: "u107", ID: "p3", Amount: 4500, Currency: "USD", At: 104, Category: "gift-card"},
+		addTouch{Visitor: "v2", ID: "t1", Code: "B", At: 80},
+		plan{Campaign: "one", Edit: declare{Campaign: "two", Window: 720, Budget: 1000, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 500}, {From: 2, Amount: 100}}}, {Name: "friend", Referee: true, Rate: "10"}}}, Scope: "AllPairs"}},
+		declare{Campaign: "two", Window: 1, Budget: 1000, Policy: terms{Every: true, Minimums: map[string]int64{"USD": 1000}, Condition: "link.label != 'press'", Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Rate: "0.05"}}}, PolicyName: "another", Scope: "AllPairs"},
+		beside{Batch: 7, At: 106, What: closeCampaign{Campaign: "two"}},
+		removeLink{Code: "b"},
+		beside{Batch: 3, At: 13, What: anotherResync{}},
+	})
+}

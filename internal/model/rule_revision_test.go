@@ -96,7 +96,11 @@ func (h *history) roll(w write) {
 	}
 	must(h.t, json.Unmarshal(w.now, &is))
 	c := h.campaigns[is.Campaign]
-	if c.mode == suspended {
+	inForce := c
+	if h.unsure != nil && h.unsure.declares { // the declaration has yet to commit
+		inForce = h.unsure.before.campaigns[is.Campaign]
+	}
+	if inForce.mode == suspended {
 		h.disagree("a rollout of a suspended campaign goes on", string(w.now))
 	}
 	r := c.revisions[is.Revision-1].rollout
