@@ -1,6 +1,8 @@
 package view
 
 import (
+	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,11 +28,59 @@ func clean(text string) string {
 	return cleaned.String()
 }
 
-// quoted is a text as one word of a shell.
-func quoted(text string) string { return "'" + strings.ReplaceAll(clean(text), "'", `'\''`) + "'" }
+// quoted is a text as one word of a shell. Bytes that a terminal could act on are written as escapes
+// that the shell reads.
+func quoted(text string) string {
+	if clean(text) == text {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	var word strings.Builder
+	for _, b := range []byte(text) {
+		if b < ' ' || b > '~' || b == '\'' || b == '\\' {
+			fmt.Fprintf(&word, `\x%02x`, b)
+			continue
+		}
+		word.WriteByte(b)
+	}
+	return "$'" + word.String() + "'"
+}
+
+// words yields the words of a text, each with the blank before it. Two blanks stay two, so that no id
+// looks like another; a line break with the blanks around it is one. Other white space is part of a
+// word.
+func words(text string) iter.Seq2[string, string] {
+	const blanks = " \t\n\v\f\r"
+	return func(yield func(blank, word string) bool) {
+		for text != "" {
+			begin := len(text) - len(strings.TrimLeft(text, blanks))
+			blank := text[:begin]
+			if strings.Trim(blank, " ") != "" {
+				blank = " "
+			}
+			text = text[begin:]
+			end := strings.IndexAny(text, blanks)
+			if end < 0 {
+				end = len(text)
+			}
+			if end > 0 && !yield(blank, clean(text[:end])) {
+				return
+			}
+			text = text[end:]
+		}
+	}
+}
 
 // OneLine is a text on one line, clean.
-func OneLine(text string) string { return clean(strings.Join(strings.Fields(text), " ")) }
+func OneLine(text string) string {
+	var line strings.Builder
+	for blank, word := range words(text) {
+		if line.Len() > 0 {
+			line.WriteString(blank)
+		}
+		line.WriteString(word)
+	}
+	return line.String()
+}
 
 // columns is how many columns of a terminal a rune takes.
 func columns(r rune) int {
@@ -81,10 +131,9 @@ func wrap(text string, n int) []string {
 	n = max(n, 2)
 	var lines []string
 	line := ""
-	for word := range strings.FieldsSeq(text) {
-		word = clean(word)
-		if line != "" && widthOf(line)+1+widthOf(word) <= n {
-			line += " " + word
+	for blank, word := range words(text) {
+		if line != "" && widthOf(line)+len(blank)+widthOf(word) <= n {
+			line += blank + word
 			continue
 		}
 		if line != "" {
