@@ -16,14 +16,17 @@ func NewLogins(atOnce int, longest time.Duration) Logins {
 
 // SetLogins replaces the turns of this process until the test ends. Call it in no parallel test.
 func SetLogins(t *testing.T, l Logins) {
+	t.Helper()
 	before := allLogins
 	allLogins = l.logins
 	t.Cleanup(func() { allLogins = before })
 }
 
-// Await waits for the turn of a login.
-func (l Logins) Await(ctx context.Context, tenant string, first bool) (end func(), err error) {
-	one, err := l.await(ctx, tenant, first)
+// Await waits for the turn of a login. well says that the last one of the database succeeded.
+func (l Logins) Await(ctx context.Context, tenant string, well bool) (end func(), err error) {
+	to := &target{tenant: tenant}
+	to.well.Store(well)
+	one, err := l.await(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +38,7 @@ func (l Logins) Waiting() (count int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, t := range l.waiting {
-		count += len(t.opened) + len(t.first)
+		count += len(t.well) + len(t.others)
 	}
 	return count
 }

@@ -106,8 +106,9 @@ func watchedOf(conn any) *watched {
 
 // probe runs a function with a connection on which no message may have more than probeBytes.
 func (db *DB) probe(ctx context.Context, do func(*pgxpool.Conn) error) error {
-	db.awaitIdle(ctx)
-	connection, err := db.pool.Acquire(ctx)
+	acquiring, acquired := db.awaitConnection(ctx)
+	connection, err := db.pool.Acquire(acquiring)
+	acquired()
 	if err != nil {
 		return db.names.clean(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,9 +15,9 @@ const (
 	// 100 ms of processor time: if a thousand began at once, each would end too late and be repeated.
 	loginsAtOnce = 16
 
-	// longestTurn is how long a login counts among these, the time after which most are given up. One
-	// that may take longer goes on without.
-	longestTurn = defaultConnectTimeout
+	// longestTurn is how long a login counts among these. A server that has left one unanswered for so
+	// long is hardly at work on it, so it goes on without.
+	longestTurn = 2 * time.Second
 )
 
 // allLogins are those of this process.
@@ -25,8 +26,9 @@ var allLogins = newLogins(loginsAtOnce, longestTurn)
 // logins gives turns to the logins of many tenants. A tenant may have another turn while it has fewer
 // than are free: if it is alone it gets half of them, and others find some, however long its servers
 // leave logins unanswered. The next turn is that of the tenant that has waited longest for one. Of one
-// tenant, databases that are open already come first: what has begun is brought to its end before
-// more begins.
+// tenant, databases whose last login succeeded come first: what has begun is brought to its end before
+// more begins. Among the others a database that was just declared, or was given another URI, waits no
+// longer than one whose server is away.
 type logins struct {
 	longest time.Duration // of a turn
 
@@ -38,42 +40,46 @@ type logins struct {
 
 // waitingTenant are the logins of a tenant that wait for a turn, in order.
 type waitingTenant struct {
-	name          string
-	opened, first []*login
+	name         string
+	well, others []*login
 }
 
 func (t *waitingTenant) next() *login {
-	list := &t.first
-	if len(t.opened) > 0 {
-		list = &t.opened
+	list := &t.others
+	if len(t.well) > 0 {
+		list = &t.well
 	}
 	next := (*list)[0]
 	*list = (*list)[1:]
 	return next
 }
 
-func (t *waitingTenant) waits() bool { return len(t.opened)+len(t.first) > 0 }
+func (t *waitingTenant) waits() bool { return len(t.well)+len(t.others) > 0 }
 
 func newLogins(atOnce int, longest time.Duration) *logins {
 	return &logins{free: atOnce, longest: longest, had: map[string]int{}}
+}
+
+// target is a database to which logins go.
+type target struct {
+	tenant string
+	well   atomic.Bool // the last login succeeded
 }
 
 // login is one login. Its turn is from the moment that granted is closed until it is over. It traces
 // a connection, to notice when the login has succeeded or failed.
 type login struct {
 	of      *logins
-	tenant  string
+	to      *target
 	granted chan struct{}
 	over    bool
 }
 
-// await waits for the turn of a login. first says that it opens a database.
-func (l *logins) await(ctx context.Context, tenant string, first bool) (*login, error) {
-	one := &login{of: l, tenant: tenant, granted: make(chan struct{})}
-	l.add(one, first)
+// await waits for the turn of a login.
+func (l *logins) await(ctx context.Context, to *target) (*login, error) {
+	one := l.ask(to)
 	select {
 	case <-one.granted:
-		time.AfterFunc(l.longest, one.end)
 		return one, nil
 	case <-ctx.Done():
 		one.end()
@@ -81,21 +87,23 @@ func (l *logins) await(ctx context.Context, tenant string, first bool) (*login, 
 	}
 }
 
-func (l *logins) add(one *login, first bool) {
+// ask asks for the turn of a login, which the caller has to end.
+func (l *logins) ask(to *target) *login {
+	one := &login{of: l, to: to, granted: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := slices.IndexFunc(l.waiting, func(t *waitingTenant) bool { return t.name == one.tenant })
+	at := slices.IndexFunc(l.waiting, func(t *waitingTenant) bool { return t.name == to.tenant })
 	if at < 0 {
 		at = len(l.waiting)
-		l.waiting = append(l.waiting, &waitingTenant{name: one.tenant})
+		l.waiting = append(l.waiting, &waitingTenant{name: to.tenant})
 	}
-	t := l.waiting[at]
-	if first {
-		t.first = append(t.first, one)
+	if t := l.waiting[at]; to.well.Load() {
+		t.well = append(t.well, one)
 	} else {
-		t.opened = append(t.opened, one)
+		t.others = append(t.others, one)
 	}
 	l.grant()
+	return one
 }
 
 // grant gives away the turns that tenants may have. The mutex must be locked.
@@ -109,7 +117,9 @@ func (l *logins) grant() {
 		l.waiting = slices.Delete(l.waiting, at, at+1)
 		l.free--
 		l.had[t.name]++
-		close(t.next().granted)
+		one := t.next()
+		time.AfterFunc(l.longest, one.end)
+		close(one.granted)
 		if t.waits() {
 			l.waiting = append(l.waiting, t)
 		}
@@ -120,7 +130,7 @@ func (l *logins) grant() {
 func (l *logins) remove(one *login) {
 	is := func(other *login) bool { return other == one }
 	l.waiting = slices.DeleteFunc(l.waiting, func(t *waitingTenant) bool {
-		t.opened, t.first = slices.DeleteFunc(t.opened, is), slices.DeleteFunc(t.first, is)
+		t.well, t.others = slices.DeleteFunc(t.well, is), slices.DeleteFunc(t.others, is)
 		return !t.waits()
 	})
 }
@@ -137,8 +147,9 @@ func (one *login) end() {
 	select {
 	case <-one.granted:
 		l.free++
-		if l.had[one.tenant]--; l.had[one.tenant] == 0 {
-			delete(l.had, one.tenant)
+		tenant := one.to.tenant
+		if l.had[tenant]--; l.had[tenant] == 0 {
+			delete(l.had, tenant)
 		}
 		l.grant()
 	default:
@@ -152,7 +163,10 @@ func (one *login) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStart
 }
 
 // TraceConnectEnd is called when a connection is made, or has failed at each address.
-func (one *login) TraceConnectEnd(context.Context, pgx.TraceConnectEndData) { one.end() }
+func (one *login) TraceConnectEnd(_ context.Context, data pgx.TraceConnectEndData) {
+	one.to.well.Store(data.Err == nil)
+	one.end()
+}
 
 // TraceQueryStart does nothing: the driver asks each tracer for it.
 func (one *login) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -161,3 +175,32 @@ func (one *login) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQ
 
 // TraceQueryEnd does nothing.
 func (one *login) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// turnKey is the key of withTurn.
+type turnKey struct{}
+
+// withTurn returns a context in which one connection is made in this turn, and a function to call once
+// the context has been used: it ends the turn if no connection was begun in it.
+func withTurn(ctx context.Context, turn *login) (using context.Context, used func()) {
+	var held atomic.Pointer[login]
+	held.Store(turn)
+	return context.WithValue(ctx, turnKey{}, &held), func() {
+		if unused := held.Swap(nil); unused != nil {
+			unused.end()
+		}
+	}
+}
+
+// takeTurn returns the turn of a context, once; nil: it has none.
+func takeTurn(ctx context.Context) *login {
+	if held, ok := ctx.Value(turnKey{}).(*atomic.Pointer[login]); ok {
+		return held.Swap(nil)
+	}
+	return nil
+}
+
+// hasTurn reports whether a connection may be begun in the turn of a context.
+func hasTurn(ctx context.Context) bool {
+	held, ok := ctx.Value(turnKey{}).(*atomic.Pointer[login])
+	return ok && held.Load() != nil
+}

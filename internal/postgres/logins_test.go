@@ -120,6 +120,61 @@ func TestFurtherConnectionsWaitForTheirTurn(t *testing.T) {
 	testworld.Must(t, <-pinged)
 }
 
+// A use that waits for a turn takes a connection that becomes idle meanwhile.
+func TestIdleConnectionEndsTheWaitForATurn(t *testing.T) {
+	turns := postgres.NewLogins(1, time.Hour)
+	postgres.SetLogins(t, turns)
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
+	tx, err := db.Begin(t.Context())
+	testworld.Must(t, err)
+	end, err := turns.Await(t.Context(), "another", false)
+	testworld.Must(t, err)
+	defer end()
+	pinged := make(chan error, 1)
+	go func() { pinged <- db.Ping(t.Context()) }()
+	awaitWaiting(t, turns, 1)
+	testworld.Must(t, tx.Rollback(t.Context()))
+	testworld.Must(t, <-pinged)
+	if turns.Waiting() != 0 || db.Stat().NewConnsCount() != 1 {
+		t.Errorf("%d logins wait, and %d connections were made", turns.Waiting(), db.Stat().NewConnsCount())
+	}
+}
+
+// Databases whose server is away try to log in again and again.
+func TestNewDatabaseDoesNotWaitForThoseWhoseServerIsAway(t *testing.T) {
+	turns := postgres.NewLogins(1, time.Hour)
+	postgres.SetLogins(t, turns)
+	own := testworld.NewDatabase(t)
+	proxy := testworld.NewProxy(t, own.Server().Address())
+	db := open(t, strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1), postgres.DefaultSchema)
+	proxy.Cut()
+	proxy.Swallow()
+	db.Reset()
+	hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := db.Ping(hasty); err == nil {
+		t.Fatal("the server answers")
+	}
+	proxy.Cut() // the login that was left behind fails
+	end, err := turns.Await(t.Context(), "", false)
+	testworld.Must(t, err)
+
+	uri, accepted := silentServer(t)
+	opening, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { _, _ = postgres.Open(opening, postgres.Config{URI: uri, Schema: postgres.DefaultSchema}) }()
+	awaitWaiting(t, turns, 1)
+	go func() { _ = db.Ping(opening) }()
+	awaitWaiting(t, turns, 2)
+	tried := proxy.Accepted()
+	end()
+	connection := <-accepted
+	if proxy.Accepted() != tried {
+		t.Error("the database whose server is away was first")
+	}
+	_ = connection.Close()
+}
+
 // While a server does not answer, uses of a database leave one login behind, however many end early.
 func TestOutageLeavesOneLoginBehind(t *testing.T) {
 	t.Parallel()
@@ -143,17 +198,17 @@ func TestOutageLeavesOneLoginBehind(t *testing.T) {
 
 func TestTenantsTakeTurns(t *testing.T) {
 	l := postgres.NewLogins(1, time.Hour)
-	end, err := l.Await(t.Context(), "a", true)
+	end, err := l.Await(t.Context(), "a", false)
 	testworld.Must(t, err)
 	granted, next := make(chan string), make(chan struct{})
 	for i, login := range []struct {
 		name, tenant string
-		first        bool
+		well         bool
 	}{
-		{"a opens", "a", true}, {"a opens another", "a", true}, {"a goes on", "a", false}, {"b opens", "b", true},
+		{"a opens", "a", false}, {"a opens another", "a", false}, {"a goes on", "a", true}, {"b opens", "b", false},
 	} {
 		go func() {
-			end, err := l.Await(context.Background(), login.tenant, login.first)
+			end, err := l.Await(context.Background(), login.tenant, login.well)
 			if err == nil {
 				granted <- login.name
 				<-next
@@ -185,10 +240,10 @@ func TestTenantsLeaveTurnsToOthers(t *testing.T) {
 		gets int
 	}{{"a", 4}, {"b", 2}, {"c", 1}} {
 		for range tenant.gets {
-			_, err := l.Await(t.Context(), tenant.name, true)
+			_, err := l.Await(t.Context(), tenant.name, false)
 			testworld.Must(t, err)
 		}
-		go func() { _, _ = l.Await(ended, tenant.name, true) }()
+		go func() { _, _ = l.Await(ended, tenant.name, false) }()
 		waiting++
 		awaitWaiting(t, l, waiting)
 	}
@@ -200,10 +255,10 @@ func TestLoginThatTakesLongGivesItsTurnAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := postgres.NewLogins(1, time.Second)
 		began := time.Now()
-		end, err := l.Await(t.Context(), "a", true)
+		end, err := l.Await(t.Context(), "a", false)
 		testworld.Must(t, err)
 		for range 2 {
-			_, err := l.Await(t.Context(), "b", true)
+			_, err := l.Await(t.Context(), "b", false)
 			testworld.Must(t, err)
 		}
 		if waited := time.Since(began); waited != 2*time.Second {
@@ -213,10 +268,10 @@ func TestLoginThatTakesLongGivesItsTurnAway(t *testing.T) {
 		synctest.Wait()
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		if _, err := l.Await(impatient, "b", true); !errors.Is(err, context.DeadlineExceeded) || l.Waiting() != 0 {
+		if _, err := l.Await(impatient, "b", false); !errors.Is(err, context.DeadlineExceeded) || l.Waiting() != 0 {
 			t.Errorf("a further login did not wait, or still waits: %v", err)
 		}
-		_, err = l.Await(t.Context(), "b", true)
+		_, err = l.Await(t.Context(), "b", false)
 		testworld.Must(t, err)
 	})
 }

@@ -3,10 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -33,7 +31,7 @@ type DB struct {
 	beginSnapshot string        // the message that begins one of Snapshot
 	setBare       string        // precedes a statement of QueryBare
 	statement     time.Duration // the server's timeout of a statement in a transaction of Begin
-	patience      time.Duration // see awaitIdle; zero: a use never waits
+	connects      *connects     // how connections are made; nil: whenever one is needed
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
@@ -62,20 +60,22 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if config.MaxConnections != 0 {
 		settings.MaxConns = max(config.MaxConnections, 2)
 	}
-	first, err := allLogins.await(ctx, config.Tenant, true)
+	connects := &connects{target: target{tenant: config.Tenant}}
+	first, err := allLogins.await(ctx, &connects.target)
 	if err != nil {
 		return nil, fmt.Errorf("while waiting for other connections to be made: %w", err)
 	}
-	defer first.end()
+	ctx, used := withTurn(ctx, first)
+	defer used()
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	takeTurns(settings, first, config.Tenant)
+	connects.takeTurns(settings)
 	pool, err := pgxpool.NewWithConfig(ctx, settings)
 	if err != nil {
 		return nil, fmt.Errorf("while making a pool: %w", err)
 	}
 	db := NewDB(pool, schema)
-	db.patience = idlePatience
+	db.connects = connects
 	if config.AllRows {
 		db.beginWriting += readAllRows
 		db.beginSnapshot += readAllRows
@@ -86,42 +86,6 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, err
 	}
 	return db, nil
-}
-
-// idlePatience is how long a use waits for a connection that others use, before it makes a further
-// one: most uses take some milliseconds, and a connection costs the server more than a hundred of them.
-const idlePatience = 500 * time.Millisecond
-
-// awaitIdle waits until a connection is idle, or the pool may make one: the first, or a further one
-// once the patience is over. It makes one at a time. While a server is away each use would else leave
-// a login behind, up to MaxConnections of each database, and all of these would meet the server when
-// it is back.
-func (db *DB) awaitIdle(ctx context.Context) {
-	const pause = 5 * time.Millisecond
-	for waited := time.Duration(0); db.patience > 0 && ctx.Err() == nil; waited += pause {
-		pool := db.pool.Stat()
-		if pool.IdleConns() > 0 || pool.TotalConns() == 0 || waited >= db.patience && pool.ConstructingConns() == 0 {
-			return
-		}
-		time.Sleep(pause)
-	}
-}
-
-// takeTurns lets each connection of a pool wait for its turn, except for the first, which has it.
-func takeTurns(settings *pgxpool.Config, first *login, tenant string) {
-	var unused atomic.Pointer[login]
-	unused.Store(first)
-	limit := settings.BeforeConnect
-	settings.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) (err error) {
-		turn := unused.Swap(nil)
-		if turn == nil {
-			if turn, err = allLogins.await(ctx, tenant, false); err != nil {
-				return err
-			}
-		}
-		c.Tracer = turn
-		return limit(ctx, c)
-	}
 }
 
 // Qualify replaces the qualifier "referral." of a statement by the schema's name. Keep the result

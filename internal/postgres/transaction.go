@@ -68,8 +68,9 @@ func (db *DB) begin(ctx context.Context, statements string, timeout time.Duratio
 	clean := &cleanTx{nil, db.names, timeout}
 	beginning, cancel := clean.limit(ctx, 1)
 	defer cancel()
-	db.awaitIdle(beginning)
-	tx, err := db.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: statements})
+	acquiring, acquired := db.awaitConnection(beginning)
+	tx, err := db.pool.BeginTx(acquiring, pgx.TxOptions{BeginQuery: statements})
+	acquired()
 	err = db.names.clean(err)
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == "0A000" {
 		// A standby refuses READ WRITE as a feature that is not supported.
@@ -245,8 +246,9 @@ func (r *bareRow) Scan(values ...any) error {
 	batch.Queue(r.db.setBare)
 	batch.Queue(r.sql, r.arguments...)
 	batch.Queue("COMMIT")
-	r.db.awaitIdle(r.ctx)
-	connection, err := r.db.pool.Acquire(r.ctx)
+	acquiring, acquired := r.db.awaitConnection(r.ctx)
+	connection, err := r.db.pool.Acquire(acquiring)
+	acquired()
 	if err != nil {
 		return r.db.names.clean(err)
 	}
