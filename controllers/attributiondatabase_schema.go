@@ -204,7 +204,7 @@ func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *
 
 // suspend precedes all phases that could take long. After it no batch commits.
 func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *databaseScope) error {
-	if s.schema.Versions.Schema == 0 || s.stale != nil || !s.adb.Suspended() || s.schema.Suspended {
+	if s.schema.Versions.Schema == 0 || s.superseded() || !s.adb.Suspended() || s.schema.Suspended {
 		return nil
 	}
 	return setSuspended(ctx, s, true)
@@ -212,7 +212,7 @@ func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *database
 
 // resume follows all phases that bear on decisions.
 func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseScope) error {
-	if s.stale != nil || s.adb.Suspended() || !s.schema.Suspended {
+	if s.superseded() || s.adb.Suspended() || !s.schema.Suspended {
 		return nil
 	}
 	if err := confirmResumption(ctx, r.live, s.adb); err != nil {
@@ -253,7 +253,7 @@ func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *database
 // declareAttribution declares which touch wins.
 func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, s *databaseScope) error {
 	model := database.AttributionModel(s.adb.Spec.Attribution)
-	if !s.current() || s.stale != nil || s.schema.Attribution == model {
+	if !s.current() || s.superseded() || s.schema.Attribution == model {
 		return nil
 	}
 	ctx, cancel := s.writing(ctx, writeTimeout)
@@ -268,7 +268,7 @@ func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s 
 	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
 		kept = retention.Touches.Duration
 	}
-	if !s.current() || s.stale != nil || s.schema.TouchRetention == kept {
+	if !s.current() || s.superseded() || s.schema.TouchRetention == kept {
 		return nil
 	}
 	ctx, cancel := s.writing(ctx, writeTimeout)
@@ -305,7 +305,7 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 // Conditions: RoleNotFound, PermissionDenied.
 func (r *AttributionDatabaseReconciler) grantRoles(ctx context.Context, s *databaseScope) error {
 	what := granted{source: sourceOf(s.adb), db: s.db}
-	if !s.current() || s.stale != nil || r.granted.recently(s.name, what) {
+	if !s.current() || s.superseded() || r.granted.recently(s.name, what) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)

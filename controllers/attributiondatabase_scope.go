@@ -61,3 +61,7 @@ func (s *databaseScope) writing(ctx context.Context, timeout time.Duration) (con
 func (s *databaseScope) owned() bool {
 	return s.schema.Owner.Identity == s.identity && s.schema.Owner.ReleasedAt.IsZero()
 }
+
+// superseded reports whether a later generation of the object is in force, so that this one declares
+// no settings.
+func (s *databaseScope) superseded() bool { return s.stale != nil }
